@@ -1,0 +1,65 @@
+# One verb per chore. `make` alone prints this menu.
+.DEFAULT_GOAL := menu
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Editable installs and locks must not depend on what is set outside of this folder.
+export PYTHONNOUSERSITE := 1
+export TOKENARENA_HOME ?= $(CURDIR)/arena
+export DAGSTER_DISABLE_TELEMETRY := yes
+unexport VIRTUAL_ENV
+unexport PYTHONPATH
+UV := $(BIN)/uv
+UV_INSTALL = VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip
+
+.PHONY: menu setup demo ui test lint bench lock clean train
+menu:  ## print this menu
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(VENV)/.run-stamp  ## make .venv from the pinned, hash-checked lock
+
+demo: $(VENV)/.run-stamp  ## probe the embedded fleet, materialize today, print the leaderboards
+	@$(BIN)/tokenarena demo
+
+ui: $(VENV)/.run-stamp  ## the Dagster UI on http://127.0.0.1:3000
+	@mkdir -p $(TOKENARENA_HOME)
+	@$(BIN)/python -c "from tokenarena_assets.defs.execute import prepare_instance as p; from tokenarena_assets.storage.home import Home; p(Home.from_environment())"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" DAGSTER_HOME=$(TOKENARENA_HOME)/dagster $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
+
+test: $(VENV)/.dev-stamp  ## run the tests
+	@$(BIN)/pytest
+
+lint: $(VENV)/.dev-stamp  ## ruff, mypy and sqlfluff
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/sqlfluff lint -q dbt_like_sql
+
+bench: $(VENV)/.dev-stamp  ## what is timed, against a limit in the same run
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
+lock: $(VENV)/.dev-stamp  ## renew the locks from pyproject.toml
+	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade pyproject.toml -o requirements.lock
+	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+train:  ## make the embedded weights anew (about an hour on 2 cores)
+	@bash tokenarena_assets/fleet/training/run_all.sh
+
+clean:  ## remove what was made here, evidence and tables excepted
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# uv installs from a hash-checked lock in seconds where pip takes a minute; it comes from the lock itself.
+$(UV):
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else "Python 3.11 to 3.13 is needed, %s is %d.%d: make PYTHON=python3.12" % (sys.executable, *v))'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
+
+$(VENV)/.run-stamp: requirements.lock pyproject.toml | $(UV)
+	@if [ ! -e $(VENV)/.dev-stamp ]; then $(UV_INSTALL) install -q --require-hashes -r requirements.lock; fi
+	@$(UV_INSTALL) install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev-stamp: requirements-dev.lock pyproject.toml | $(UV)
+	@$(UV_INSTALL) install -q --require-hashes -r requirements-dev.lock
+	@$(UV_INSTALL) install -q --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.run-stamp

@@ -1,0 +1,82 @@
+-- description: Endpoints of the day in the order of each preset: dollars per correct answer first, the other axes beside it.
+-- grain: one endpoint, preset and day
+-- group: rank
+-- key: preset, endpoint_id
+-- not null: day, preset, endpoint_id
+-- rule rank_in_its_interval: rank_lo >= 1 and rank_lo <= rank_hi
+-- rule ranked_or_explained: (rank is null) = (rank_note is not null)
+-- rule cost_interval_ordered: usd_per_correct_lo <= usd_per_correct and usd_per_correct <= usd_per_correct_hi
+-- column day: UTC day
+-- column preset: workload
+-- column rank: place by usd_per_correct, shared by endpoints that cannot be told apart; null: see rank_note
+-- column rank_lo: 1 + number of endpoints significantly better
+-- column rank_hi: number of endpoints minus those significantly worse
+-- column rank_note: why there is no rank
+-- column endpoint_id: provider/model@sku
+-- column model_family: endpoints of one family are compared with its reference
+-- column quantization: as disclosed; null = undisclosed
+-- column usd_per_correct: USD per correct answer at the preset's input:output mix, output tokens as measured; null: none correct
+-- column usd_per_correct_lo: its 95 % interval, lower; with none correct the lower bound
+-- column usd_per_correct_hi: upper
+-- column usd_per_correct_n: graded answers with a known cost
+-- column usd_per_correct_as_probed: the same with the tokens as they were billed
+-- column blended_usd_per_mtok: blended list price of the preset, USD per million tokens
+-- column output_speed_tok_s: median output speed, tokens per second
+-- column output_speed_tok_s_lo: its 95 % interval, lower; null: n too small
+-- column output_speed_tok_s_hi: upper; null: n too small
+-- column output_speed_tok_s_n: probes that it rests on
+-- column ttft_ms: median time to first token, milliseconds
+-- column ttft_ms_lo: its 95 % interval, lower; null: n too small
+-- column ttft_ms_hi: upper; null: n too small
+-- column ttft_ms_n: probes that it rests on
+-- column success_rate: speed probes answered of those sent
+-- column success_rate_n: speed probes sent
+-- column quality: accuracy of graded math answers
+-- column quality_lo: its 95 % interval, lower
+-- column quality_hi: upper
+-- column quality_n: answers graded
+-- column versus_reference: reference, below, above, cannot tell, no reference
+-- column is_embedded: served by the embedded fleet, its provider and prices invented
+select
+    blended_prices.day,
+    blended_prices.preset,
+    cost_per_correct.rank,
+    cost_per_correct.rank_lo,
+    cost_per_correct.rank_hi,
+    cost_per_correct.rank_note,
+    blended_prices.endpoint_id,
+    scorecard.model_family,
+    scorecard.quantization,
+    cost_per_correct.usd_per_correct,
+    cost_per_correct.usd_per_correct_lo,
+    cost_per_correct.usd_per_correct_hi,
+    cost_per_correct.n_items as usd_per_correct_n,
+    scorecard.usd_per_correct as usd_per_correct_as_probed,
+    blended_prices.blended_usd_per_mtok,
+    scorecard.output_speed_tok_s,
+    scorecard.output_speed_tok_s_lo,
+    scorecard.output_speed_tok_s_hi,
+    scorecard.output_speed_tok_s_n,
+    scorecard.ttft_ms,
+    scorecard.ttft_ms_lo,
+    scorecard.ttft_ms_hi,
+    scorecard.ttft_ms_n,
+    scorecard.success_rate,
+    scorecard.success_rate_n,
+    scorecard.quality,
+    scorecard.quality_lo,
+    scorecard.quality_hi,
+    scorecard.quality_n,
+    scorecard.versus_reference,
+    scorecard.is_embedded
+from blended_prices
+left join cost_per_correct
+    on
+        blended_prices.day = cost_per_correct.day
+        and blended_prices.endpoint_id = cost_per_correct.endpoint_id
+        and blended_prices.preset = cost_per_correct.mix
+left join scorecard
+    on
+        blended_prices.day = scorecard.day
+        and blended_prices.endpoint_id = scorecard.endpoint_id
+where blended_prices.day = $day

@@ -1,0 +1,59 @@
+-- description: The probe rounds of the day, with how many of their raw lines became requests and how many were set aside.
+-- grain: one round
+-- group: clean
+-- key: round_id
+-- not null: day, round_id, state, raw_file, n_raw, n_requests, n_quarantined
+-- rule rows_balance: n_raw = n_requests + n_quarantined
+-- column day: UTC day of the partition
+-- column round_id: identity of the round; begins with its UTC start
+-- column started_at: wall clock (UTC) when the round was planned
+-- column sealed_at: wall clock (UTC) when its file was compressed
+-- column state: complete, partial (cut off and closed), open (running or cut off), unsealed (no seal)
+-- column suites: suites asked, comma-separated
+-- column client: client versions, comma-separated
+-- column raw_file: file of the round in the day's raw folder
+-- column sha256: SHA-256 of the sealed file
+-- column n_raw: lines of the raw file
+-- column n_requests: of them sound requests
+-- column n_quarantined: of them set aside
+-- column n_answered: requests answered (ok or cut at the output cap)
+-- column cost_usd: what its requests cost at list price, USD; unknown costs left out
+with accepted as (
+    select
+        requests.raw_file,
+        count(*) as n_requests,
+        count(*) filter (where requests.status in ('ok', 'truncated')) as n_answered,
+        sum(requests.cost_usd) as cost_usd
+    from requests
+    where requests.day = $day
+    group by requests.raw_file
+),
+
+set_aside as (
+    select
+        quarantine.raw_file,
+        count(*) as n_quarantined
+    from quarantine
+    where quarantine.day = $day
+    group by quarantine.raw_file
+)
+
+select
+    round_log.day,
+    round_log.round_id,
+    round_log.started_at,
+    round_log.sealed_at,
+    round_log.state,
+    round_log.suites,
+    round_log.client,
+    round_log.raw_file,
+    round_log.sha256,
+    round_log.raw_rows as n_raw,
+    coalesce(accepted.n_requests, 0) as n_requests,
+    coalesce(set_aside.n_quarantined, 0) as n_quarantined,
+    coalesce(accepted.n_answered, 0) as n_answered,
+    accepted.cost_usd
+from round_log
+left join accepted on round_log.raw_file = accepted.raw_file
+left join set_aside on round_log.raw_file = set_aside.raw_file
+where round_log.day = $day

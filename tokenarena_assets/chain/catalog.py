@@ -1,0 +1,31 @@
+"""All tables of the chain by name, wherever they are made, in an order in which each follows what it reads."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from tokenarena_assets.chain.tables import PYTHON_TABLES
+from tokenarena_assets.storage.sqlmodels import SqlModel, load_models
+from tokenarena_assets.storage.tables import TableSpec
+
+
+@cache
+def sql_models() -> dict[str, SqlModel]:
+    """The SQL models of the project.
+
+    Raises:
+        ValueError: a model reads a table that nothing makes.
+    """
+    models = load_models()
+    known = models.keys() | {spec.name for spec in PYTHON_TABLES}
+    for model in models.values():
+        unknown = set(model.dependencies) - known
+        if unknown:
+            raise ValueError(f"{model.path}: reads {', '.join(sorted(unknown))}, which no asset makes")
+    return models
+
+
+@cache
+def table_specs() -> dict[str, TableSpec]:
+    """Every table's declaration by name."""
+    return {spec.name: spec for spec in PYTHON_TABLES} | {name: model.spec for name, model in sql_models().items()}

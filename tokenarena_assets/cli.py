@@ -1,0 +1,439 @@
+"""The `tokenarena` command."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tokenarena_assets import __version__
+from tokenarena_assets.errors import MissingTableError, TokenArenaError
+from tokenarena_assets.storage.home import Home
+
+if TYPE_CHECKING:
+    from tokenarena_assets.probing.plan import PlanOptions
+    from tokenarena_assets.probing.round import RoundOutcome, RoundPlan
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Measure AI inference endpoints: speed, latency, price, quality - from raw probes to a leaderboard in DuckDB.",
+)
+fleet_app = typer.Typer(help="The embedded fleet: real models of our own on a real inference server, on loopback.")
+app.add_typer(fleet_app, name="fleet")
+
+EndpointsFile = Annotated[
+    Path | None, typer.Option("--endpoints", help="Catalog file; default: ./endpoints.yaml, else the embedded fleet.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Day = Annotated[str | None, typer.Option("--day", help="UTC day, YYYY-MM-DD; default: today.")]
+
+
+def main() -> None:
+    """Run the command; errors meant for people are printed without a traceback."""
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    try:
+        app()
+    except TokenArenaError as error:
+        print(f"tokenarena: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+    except KeyboardInterrupt:
+        print("tokenarena: stopped", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit()
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _day(text: str | None) -> date:
+    from tokenarena_assets.probing.round import today
+
+    if text is None:
+        return today()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise TokenArenaError(f"--day: {text!r} is not a day", mend="write it as 2026-11-23") from None
+
+
+def _catalog_path(endpoints: Path | None) -> Path:
+    from tokenarena_assets.endpoints.catalog import catalog_path
+
+    return catalog_path(str(endpoints or ""))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+@app.command(epilog="Example: tokenarena demo")
+def demo() -> None:
+    """Probe the embedded fleet, materialize today's partition and print the leaderboards. No key, no network."""
+    from tokenarena_assets.endpoints import embedded_catalog_path, embedded_presets_path
+
+    home = Home.from_environment()
+    _say("Probing the embedded fleet (real models, real inference, invented prices) and materializing today:")
+    _materialize(home, _day(None), embedded_catalog_path(), embedded_presets_path(), {"run_round": "always"})
+    _print_leaderboards(home, None, None, as_json=False)
+    _say(f"database  {home.database}")
+    _say(f"evidence  {home.raw_day(_day(None))}")
+    _say('query     tokenarena sql "select preset, rank, endpoint_id, usd_per_correct from leaderboard order by 1, 2"')
+    _say("UI        make ui, then open http://127.0.0.1:3000")
+
+
+@app.command(epilog="Example: tokenarena run --endpoints endpoints.yaml --day 2026-11-23")
+def run(endpoints: EndpointsFile = None, day: Day = None) -> None:
+    """Materialize every asset of a day through Dagster and publish. Today gets its first round if it has none."""
+    home = Home.from_environment()
+    _materialize(home, _day(day), _catalog_path(endpoints), None, None)
+    _say(f"published {home.database}")
+
+
+def _materialize(
+    home: Home, day: date, catalog: Path, presets: Path | None, round_config: dict[str, Any] | None
+) -> None:
+    from tokenarena_assets.defs.execute import materialize
+    from tokenarena_assets.endpoints import load_catalog
+
+    load_catalog(catalog)  # a bad file is reported as such, before anything starts
+    succeeded = materialize(
+        home, day, endpoints_file=str(catalog), presets_file=str(presets or ""), round_config=round_config
+    )
+    if not succeeded:
+        raise TokenArenaError(
+            f"the day {day} was not completed; what failed is marked above",
+            mend="mend it and run again: finished work is kept, raw evidence is never lost",
+        )
+
+
+@app.command(
+    epilog="Example: tokenarena probe --endpoints endpoints.yaml --suite speed --at-once 8 --max-output-tokens 64"
+)
+def probe(
+    endpoints: EndpointsFile = None,
+    suite: Annotated[
+        list[str] | None, typer.Option("--suite", help="Suite to ask; may be given again. Default: all.")
+    ] = None,
+    at_once: Annotated[
+        int | None, typer.Option("--at-once", min=1, max=512, help="Requests in flight at most.")
+    ] = None,
+    max_output_tokens: Annotated[int | None, typer.Option(min=1, help="Cap on output tokens of each request.")] = None,
+    speed_probes: Annotated[int | None, typer.Option(min=1, help="Speed probes an endpoint.")] = None,
+    math_items: Annotated[int | None, typer.Option(min=1, help="Math items an endpoint.")] = None,
+    max_usd: Annotated[float | None, typer.Option(min=0, help="Refuse a round that could cost more.")] = None,
+    first_token_timeout: Annotated[float | None, typer.Option(min=0.1, help="Seconds to the first token.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the forecast and send nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run one round of probes for today and write its raw log; completes a round that was cut off."""
+    from tokenarena_assets.endpoints import load_catalog
+    from tokenarena_assets.probing.client import Limits
+    from tokenarena_assets.probing.round import plan_round
+
+    home = Home.from_environment()
+    catalog = load_catalog(_catalog_path(endpoints))
+    options = _options(suite, at_once, max_output_tokens, speed_probes, math_items, max_usd)
+    plan = plan_round(home, _day(None), catalog.endpoints, options)
+    if not as_json or dry_run:
+        _print_forecast(plan, as_json)
+    if dry_run:
+        return
+    limits = Limits() if first_token_timeout is None else replace(Limits(), first_s=first_token_timeout)
+    outcome = _run_with_bar(home, plan, limits)
+    _report_outcome(outcome, as_json)
+
+
+def _options(
+    suite: list[str] | None,
+    at_once: int | None,
+    max_output_tokens: int | None,
+    speed_probes: int | None,
+    math_items: int | None,
+    max_usd: float | None,
+) -> PlanOptions:
+    from tokenarena_assets.probing.plan import PlanOptions
+    from tokenarena_assets.suites.suite import SuiteSizes
+
+    sizes = SuiteSizes()
+    if max_output_tokens is not None:
+        sizes = replace(sizes, speed_output_tokens=max_output_tokens, math_output_tokens=max_output_tokens)
+    given = {"speed_probes": speed_probes, "math_items": math_items}
+    sizes = replace(sizes, **{name: value for name, value in given.items() if value is not None})
+    options = PlanOptions(sizes=sizes)
+    if suite:
+        options = replace(options, suites=tuple(dict.fromkeys(suite)))
+    if at_once is not None:
+        options = replace(options, at_once=at_once)
+    if max_usd is not None:
+        options = replace(options, max_round_usd=Decimal(str(max_usd)))
+    return options
+
+
+def _print_forecast(plan: RoundPlan, as_json: bool) -> None:
+    from tokenarena_assets.report.terminal import print_json, print_table
+
+    if as_json:
+        print_json([{name: getattr(row, name) for name in row.__slots__} for row in plan.forecast])
+        return
+    known = [row.usd_max for row in plan.forecast if row.usd_max is not None]
+    resumed = " (completes a round that was cut off)" if plan.resumed else ""
+    print_table(
+        ["endpoint", "requests", "input tokens at most", "output tokens at most", "USD at most"],
+        [
+            [
+                r.endpoint_id,
+                r.requests,
+                r.input_tokens_max,
+                r.output_tokens_max,
+                "no price" if r.usd_max is None else f"{r.usd_max:.6f}",
+            ]
+            for r in plan.forecast
+        ],
+        title=f"round {plan.round_id}{resumed}: at most ${sum(known):.6f}",
+    )
+
+
+def _run_with_bar(home: Home, plan: RoundPlan, limits: Any) -> RoundOutcome:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    from tokenarena_assets.fleet.serving import serving
+    from tokenarena_assets.probing.round import run_round
+
+    with Progress(console=Console(stderr=True), transient=False) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def progress(suite: str, done: int, of: int, failed: int) -> None:
+            if suite not in tasks:
+                tasks[suite] = bars.add_task(suite, total=of)
+            bars.update(tasks[suite], completed=done, description=f"{suite} ({failed} failed)" if failed else suite)
+
+        with serving(plan.endpoints) as base_urls:
+            return run_round(home, plan, base_urls, limits=limits, progress=progress)
+
+
+def _report_outcome(outcome: RoundOutcome, as_json: bool) -> None:
+    from tokenarena_assets.report.terminal import print_json
+    from tokenarena_assets.storage.rawlog import failures_by_endpoint
+
+    failures = failures_by_endpoint(outcome.path)
+    if as_json:
+        print_json(
+            {
+                "round_id": outcome.round_id,
+                "path": str(outcome.path),
+                "records_written": outcome.written,
+                "records_kept": outcome.kept,
+                "by_status": outcome.by_status,
+                "failures": failures,
+            }
+        )
+        return
+    kept = f", {outcome.kept} kept of an earlier try" if outcome.kept else ""
+    statuses = ", ".join(f"{count} {status}" for status, count in sorted(outcome.by_status.items()))
+    print(f"round {outcome.round_id}: {outcome.written} records{kept} ({statuses or 'nothing left to send'})")
+    from tokenarena_assets.report.terminal import plain
+
+    for endpoint_id, reasons in failures.items():
+        for reason, count in reasons.items():
+            print(f"  {endpoint_id}: {count} x {plain(reason)}")
+    print(f"evidence {outcome.path}")
+
+
+@app.command(epilog="Example: tokenarena leaderboard --preset chat")
+def leaderboard(
+    preset: Annotated[str | None, typer.Option("--preset", help="Preset to print; default: all.")] = None,
+    day: Annotated[str | None, typer.Option("--day", help="UTC day; default: the latest published.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print the published leaderboard."""
+    _print_leaderboards(Home.from_environment(), preset, day, as_json=as_json)
+
+
+def _print_leaderboards(home: Home, preset: str | None, day: str | None, *, as_json: bool) -> None:
+    from tokenarena_assets.report.terminal import print_json, print_leaderboard
+    from tokenarena_assets.storage.publish import open_published, rows_of
+
+    with open_published(home) as connection:
+        if day is None:
+            wanted = "(select max(day) from leaderboard)"
+            rows = rows_of(
+                connection, f"select * from leaderboard where day = {wanted} order by preset, rank, endpoint_id"
+            )
+        else:
+            rows = rows_of(
+                connection,
+                "select * from leaderboard where day = $day order by preset, rank, endpoint_id",
+                {"day": _day(day)},
+            )
+    presets = sorted({row["preset"] for row in rows})
+    if not rows:
+        raise MissingTableError(f"there is no leaderboard of {day or 'any day'}", mend="tokenarena run --day DAY")
+    if preset is not None and preset not in presets:
+        raise TokenArenaError(f"there is no preset {preset!r}", mend=f"presets are: {', '.join(presets)}")
+    chosen = [row for row in rows if preset in (None, row["preset"])]
+    if as_json:
+        print_json(chosen)
+        return
+    for name in [preset] if preset else presets:
+        print_leaderboard(name, [row for row in chosen if row["preset"] == name])
+    invented = " Prices of the embedded fleet are invented." if any(row["is_embedded"] for row in chosen) else ""
+    print(
+        f"UTC day {chosen[0]['day']}. Measured; medians and shares with 95 % intervals. Those not told apart share "
+        f"a rank; its interval stands in brackets.{invented}"
+    )
+
+
+@app.command(epilog='Example: tokenarena sql "select preset, rank, endpoint_id from leaderboard order by 1, 2"')
+def sql(
+    query: Annotated[
+        str | None, typer.Argument(help="One query; without it, queries are read from standard input.")
+    ] = None,
+    as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+) -> None:
+    """Query the published database, read-only; files outside the lake cannot be reached."""
+    from tokenarena_assets.report.terminal import print_csv, print_json, print_table
+    from tokenarena_assets.storage.publish import open_published, run_query
+
+    text = query if query is not None else sys.stdin.read()
+    with open_published(Home.from_environment()) as connection:
+        headers, rows = run_query(connection, text)
+    if as_json:
+        print_json([dict(zip(headers, row, strict=True)) for row in rows])
+    elif as_csv:
+        print_csv(headers, rows)
+    else:
+        print_table(headers, rows)
+
+
+@app.command(epilog="Example: tokenarena endpoints --endpoints endpoints.yaml")
+def endpoints(endpoints: EndpointsFile = None, as_json: Json = False) -> None:
+    """List the endpoints of a catalog, and whether their keys are set (never their values)."""
+    from tokenarena_assets.endpoints import load_catalog
+    from tokenarena_assets.report.terminal import print_json, print_table
+
+    path = _catalog_path(endpoints)
+    catalog = load_catalog(path)
+    rows = [
+        {
+            "endpoint_id": e.endpoint_id,
+            "model_family": e.model_family,
+            "api": e.api,
+            "quantization": e.quantization or "undisclosed",
+            "context_tokens": e.context_tokens,
+            "input_usd_per_mtok": e.price.input_usd_per_mtok if e.price else None,
+            "output_usd_per_mtok": e.price.output_usd_per_mtok if e.price else None,
+            "key": "none needed"
+            if not e.api_key_env
+            else ("set" if os.environ.get(e.api_key_env) else f"missing: {e.api_key_env}"),
+        }
+        for e in catalog.endpoints
+    ]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(list(rows[0]), [list(row.values()) for row in rows], title=str(path))
+
+
+@app.command(epilog="Example: tokenarena publish")
+def publish() -> None:
+    """Build the published database anew from the lake."""
+    from tokenarena_assets.chain.catalog import table_specs
+    from tokenarena_assets.storage.publish import publish as publish_home
+
+    home = Home.from_environment()
+    counts = publish_home(home, list(table_specs().values()))
+    if not counts:
+        raise MissingTableError(f"the lake {home.lake} is empty", mend="materialize a day first: tokenarena run")
+    print(f"published {home.database}: {sum(counts.values())} rows in {len(counts)} tables")
+
+
+@app.command(epilog="Example: tokenarena doctor --endpoints endpoints.yaml")
+def doctor(endpoints: EndpointsFile = None, as_json: Json = False) -> None:
+    """Check configuration, keys, disk, sandbox, ports, clock and the embedded weights."""
+    from tokenarena_assets.doctor import examine
+    from tokenarena_assets.report.terminal import print_json, print_table
+
+    findings = examine(Home.from_environment(), _catalog_path(endpoints))
+    if as_json:
+        print_json([{name: getattr(finding, name) for name in finding.__slots__} for finding in findings])
+    else:
+        print_table(
+            ["level", "check", "finding", "mend"], [[f.level, f.check, f.finding, f.mend or ""] for f in findings]
+        )
+    if any(finding.level == "FAIL" for finding in findings):
+        raise typer.Exit(1)
+
+
+@fleet_app.command("up", epilog="Example: tokenarena fleet up")
+def fleet_up(
+    listing: Annotated[bool, typer.Option("--list", help="Print `endpoint_id<TAB>url` lines, for scripts.")] = False,
+    endpoints: EndpointsFile = None,
+) -> None:
+    """Start the embedded fleet and keep it up until interrupted; any OpenAI-compatible client can be pointed at it."""
+    from tokenarena_assets.endpoints import embedded_catalog_path, load_catalog
+    from tokenarena_assets.fleet.serving import serve_until_stopped
+    from tokenarena_assets.report.terminal import print_table
+
+    catalog = load_catalog(endpoints or embedded_catalog_path())
+    with serve_until_stopped(Home.from_environment(), catalog.endpoints) as (urls, wait):
+        if listing:
+            print("\n".join(f"{name}\t{url}" for name, url in urls.items()), flush=True)
+        else:
+            print_table(["endpoint", "base URL"], [[name, url] for name, url in urls.items()])
+            _say("Up. Stop with Ctrl-C.")
+        wait()
+
+
+@fleet_app.callback(invoke_without_command=True)
+def fleet_root(
+    context: typer.Context,
+    listing: Annotated[bool, typer.Option("--list", help="Print the URLs of the fleet that is up.")] = False,
+) -> None:
+    """The embedded fleet."""
+    if context.invoked_subcommand is None:
+        if not listing:
+            print(context.get_help())
+            return
+        fleet_list()
+
+
+@fleet_app.command("list", epilog="Example: tokenarena fleet list")
+def fleet_list(as_json: Json = False) -> None:
+    """Print the URLs of the fleet that `tokenarena fleet up` has up."""
+    from tokenarena_assets.fleet.serving import fleet_that_is_up
+    from tokenarena_assets.report.terminal import print_json
+
+    urls = fleet_that_is_up(Home.from_environment())
+    if as_json:
+        print_json(urls)
+    else:
+        print("\n".join(f"{name}\t{url}" for name, url in urls.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Raw rows into requests, and what is no evidence into quarantine."""

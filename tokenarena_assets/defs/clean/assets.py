@@ -1,0 +1,62 @@
+"""Raw lines -> probe log -> requests and quarantine; rounds and endpoints as they were recorded."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from tokenarena_assets.chain.ingest import read_day
+from tokenarena_assets.chain.tables import CATALOG_LOG, PROBE_LOG, ROUND_LOG
+from tokenarena_assets.defs.factory import asset_spec, check_specs, finish, sql_assets
+from tokenarena_assets.defs.partitions import DAYS, days_of
+from tokenarena_assets.defs.resources import Arena
+
+RAW_TABLES = (PROBE_LOG, ROUND_LOG, CATALOG_LOG)
+
+
+@dg.multi_asset(
+    specs=[asset_spec(spec, ["probe_rounds"], kinds={"python", "parquet"}) for spec in RAW_TABLES],
+    check_specs=[check for spec in RAW_TABLES for check in check_specs(spec)],
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def raw_tables(context: dg.AssetExecutionContext, arena: Arena) -> Iterator[dg.MaterializeResult]:
+    """Read each day's raw rounds once."""
+    days = days_of(context)
+    for day in days:
+        raw = read_day(arena.home, day)
+        arena.lake.write("probe_log", day, raw.probe_log)
+        arena.lake.write("round_log", day, raw.round_log)
+        arena.lake.write("catalog_log", day, raw.catalog_log)
+    yield from finish(context, arena.lake, RAW_TABLES, days)
+
+
+clean_models = sql_assets("clean")
+
+
+@dg.asset_check(
+    asset="rounds",
+    additional_deps=["requests", "quarantine", "probe_log"],
+    blocking=True,
+    partitions_def=DAYS,
+    description="requests + quarantine = raw rows: every raw line is in exactly one of the two",
+)
+def rows_are_conserved(context: dg.AssetCheckExecutionContext, arena: Arena) -> dg.AssetCheckResult:
+    """Count both sides independently of the models: lines of the raw files against rows of the tables."""
+    lake = arena.lake
+    rows: list[dict[str, Any]] = []
+    for key in context.op_execution_context.partition_keys:
+        day = dg.TimeWindow(*DAYS.time_window_for_partition_key(key)).start.date()
+        raw = lake.read("round_log", day)["raw_rows"].sum()
+        requests, quarantine = lake.read("requests", day), lake.read("quarantine", day)
+        places = requests.select("raw_file", "raw_line").vstack(quarantine.select("raw_file", "raw_line"))
+        rows.append(
+            {
+                "day": key,
+                "raw_rows": int(raw),
+                "requests": requests.height,
+                "quarantine": quarantine.height,
+                "in_both": places.height - places.unique().height,
+            }
+        )
+    wrong = [r for r in rows if r["raw_rows"] != r["requests"] + r["quarantine"] or r["in_both"]]
+    return dg.AssetCheckResult(passed=not wrong, metadata={"days": rows, "unexpected_count": len(wrong)})

@@ -1,0 +1,1 @@
+"""Blended prices per preset."""

@@ -1,0 +1,1 @@
+"""Rounds of probes: the only step that sends anything."""

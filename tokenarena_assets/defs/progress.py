@@ -1,0 +1,56 @@
+"""A Dagster logger for people at a terminal: one line a step, nothing of the machinery."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import dagster as dg
+
+
+class _ProgressHandler(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self._steps = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        meta: dict[str, Any] = getattr(record, "dagster_meta", {})
+        event = meta.get("dagster_event")
+        line = self._user_line(record, meta) if event is None else self._event_line(event)
+        if line:
+            print(line, file=sys.stderr, flush=True)
+
+    def _user_line(self, record: logging.LogRecord, meta: dict[str, Any]) -> str | None:
+        text = str(meta.get("orig_message", record.getMessage()))
+        if record.levelno < logging.INFO or text.startswith("Dependencies for step"):
+            return None
+        return "\n".join("      " + line for line in text.splitlines())
+
+    def _event_line(self, event: Any) -> str | None:
+        kind = event.event_type_value
+        if kind == "STEP_SUCCESS":
+            self._steps += 1
+            seconds = event.step_success_data.duration_ms / 1000
+            return f"  {self._steps:>3}  {event.step_key:<24} {seconds:6.1f} s"
+        if kind == "ASSET_CHECK_EVALUATION":
+            result = event.event_specific_data
+            if not result.passed:
+                name = f"{result.asset_key.to_user_string()}: {result.check_name}"
+                return f"   !   check failed: {name}: {result.description}"
+        if kind == "STEP_FAILURE":
+            error = event.step_failure_data.error
+            while error.cause is not None:
+                error = error.cause
+            return f"   !   {event.step_key} failed: {error.message.strip()}"
+        return None
+
+
+@dg.logger({}, description="One line a step, for people at a terminal.")
+def progress_logger(_init_context: dg.InitLoggerContext) -> logging.Logger:
+    """The logger that the command line selects for its runs."""
+    logger = logging.getLogger("tokenarena.progress")
+    logger.handlers = [_ProgressHandler()]
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    return logger

@@ -1,0 +1,1 @@
+"""Dollars per correct answer, scorecard and leaderboard."""

@@ -1,0 +1,27 @@
+"""Answers and prices -> dollars per correct answer -> scorecard -> leaderboard."""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from tokenarena_assets.chain.rank import cost_per_correct as rank_day
+from tokenarena_assets.chain.tables import COST_PER_CORRECT
+from tokenarena_assets.defs.factory import python_asset, sql_assets
+from tokenarena_assets.defs.resources import Arena
+from tokenarena_assets.report.markdown import leaderboard_tables
+from tokenarena_assets.storage.lake import Lake
+
+
+def _rank(arena: Arena, day: date) -> None:
+    lake = arena.lake
+    table = rank_day(day, lake.read("answers", day), lake.read("blended_prices", day), arena.presets())
+    lake.write("cost_per_correct", day, table)
+
+
+def _show(lake: Lake, day: date) -> dict[str, Any]:
+    return {"leaderboard": dg.MetadataValue.md(leaderboard_tables(lake.read("leaderboard", day)))}
+
+
+cost_per_correct = python_asset(COST_PER_CORRECT, ["answers", "blended_prices"], _rank)
+rank_models = sql_assets("rank", {"leaderboard": _show})

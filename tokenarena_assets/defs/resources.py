@@ -1,0 +1,47 @@
+"""What the assets are given: the home folder, the catalog and the presets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+
+from tokenarena_assets.endpoints import Catalog, Preset, catalog_path, load_catalog, load_presets, presets_path
+from tokenarena_assets.storage.home import Home
+from tokenarena_assets.storage.lake import Lake
+
+
+class Arena(dg.ConfigurableResource[None]):
+    """Home folder and configuration files; empty fields mean the environment's, else the embedded default."""
+
+    home_folder: str = ""
+    endpoints_file: str = ""
+    presets_file: str = ""
+
+    @property
+    def home(self) -> Home:
+        """The home folder."""
+        return Home(Path(self.home_folder).absolute()) if self.home_folder else Home.from_environment()
+
+    @property
+    def lake(self) -> Lake:
+        """The lake in the home folder."""
+        return Lake(self.home.lake)
+
+    @property
+    def catalog_path(self) -> Path:
+        """The catalog file: as configured, `TOKENARENA_ENDPOINTS`, `endpoints.yaml` here, else the embedded fleet."""
+        return catalog_path(self.endpoints_file)
+
+    @property
+    def presets_path(self) -> Path:
+        """The presets file, found the same way."""
+        return presets_path(self.presets_file)
+
+    def catalog(self) -> Catalog:
+        """The validated catalog."""
+        return load_catalog(self.catalog_path)
+
+    def presets(self) -> tuple[Preset, ...]:
+        """The validated presets."""
+        return load_presets(self.presets_path)

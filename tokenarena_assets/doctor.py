@@ -1,0 +1,132 @@
+"""Looks at everything that a round needs and says how to mend what is not right."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tokenarena_assets.endpoints import Catalog, load_catalog, load_presets, presets_path
+from tokenarena_assets.errors import TokenArenaError
+from tokenarena_assets.fleet.manager import verify_weights
+from tokenarena_assets.storage.home import Home
+
+MIN_FREE_BYTES = 1_000_000_000
+OLDEST_CLOCK = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: `level` is ok, warn or FAIL."""
+
+    level: str
+    check: str
+    finding: str
+    mend: str | None = None
+
+
+def examine(home: Home, catalog_path: Path) -> list[Finding]:
+    """All findings, configuration first."""
+    findings = [_python(), *_config(catalog_path), _presets()]
+    checks: list[Callable[[], Finding]] = [lambda: _disk(home), _sandbox, _ports, _clock, _weights]
+    return findings + [check() for check in checks]
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("ok", "python", version)
+
+
+def _config(path: Path) -> list[Finding]:
+    try:
+        catalog = load_catalog(path)
+    except TokenArenaError as error:
+        return [Finding("FAIL", "catalog", error.message, error.mend)]
+    return [Finding("ok", "catalog", f"{path}: {len(catalog.endpoints)} endpoints"), _keys(catalog)]
+
+
+def _keys(catalog: Catalog) -> Finding:
+    wanted = sorted({endpoint.api_key_env for endpoint in catalog.endpoints if endpoint.api_key_env})
+    missing = [name for name in wanted if not os.environ.get(name)]
+    if not wanted:
+        return Finding("ok", "keys", "no endpoint needs one")
+    if missing:
+        return Finding(
+            "warn", "keys", f"not set: {', '.join(missing)}", "export them; their endpoints are not sent to until then"
+        )
+    return Finding("ok", "keys", f"all set: {', '.join(wanted)}")
+
+
+def _presets() -> Finding:
+    try:
+        presets = load_presets(presets_path())
+    except TokenArenaError as error:
+        return Finding("FAIL", "presets", error.message, error.mend)
+    return Finding("ok", "presets", ", ".join(f"{p.name} {p.input_ratio}:{p.output_ratio}" for p in presets))
+
+
+def _disk(home: Home) -> Finding:
+    existing = next(folder for folder in (home.root, *home.root.parents) if folder.exists())
+    if not os.access(existing, os.W_OK):
+        return Finding("FAIL", "home", f"{existing} cannot be written", "set TOKENARENA_HOME to a folder of yours")
+    free = shutil.disk_usage(existing).free
+    text = f"{home.root}: {free / 1e9:.1f} GB free"
+    if free < MIN_FREE_BYTES:
+        return Finding("warn", "home", text, "free some space: raw evidence is kept for ever")
+    return Finding("ok", "home", text)
+
+
+def _sandbox() -> Finding:
+    """Whether code that a model wrote could be run: bubblewrap with its own network, process and user namespaces."""
+    bwrap = shutil.which("bwrap")
+    mend = "install bubblewrap (Debian: apt install bubblewrap) and allow user namespaces"
+    if bwrap is None:
+        return Finding("warn", "sandbox", "bwrap not found: code items would not be run", mend)
+    command = [bwrap, "--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "true"]
+    tried = subprocess.run(
+        command, capture_output=True, text=True, timeout=20, check=False, env={"PATH": "/usr/bin:/bin"}
+    )
+    if tried.returncode != 0:
+        return Finding("warn", "sandbox", f"bwrap cannot run here: {tried.stderr.strip()[:200]}", mend)
+    return Finding("ok", "sandbox", f"{bwrap} runs with namespaces of its own")
+
+
+def _ports() -> Finding:
+    try:
+        with (
+            socket.create_server(("127.0.0.1", 0)) as server,
+            socket.create_connection(server.getsockname(), timeout=5),
+        ):
+            return Finding("ok", "ports", "loopback ports can be opened and reached")
+    except OSError as error:
+        return Finding("FAIL", "ports", f"loopback cannot be used: {error}", "allow connections to 127.0.0.1")
+
+
+def _clock() -> Finding:
+    now = datetime.now(UTC)
+    resolution_ns = time.get_clock_info("perf_counter").resolution * 1e9
+    text = f"{now.isoformat(timespec='seconds')}, monotonic resolution {resolution_ns:.0f} ns"
+    if now < OLDEST_CLOCK:
+        return Finding("FAIL", "clock", text, "set the wall clock: the day of the evidence comes from it")
+    if resolution_ns > 1e5:
+        return Finding("warn", "clock", text, "times below a millisecond cannot be told on this machine")
+    return Finding("ok", "clock", text)
+
+
+def _weights() -> Finding:
+    try:
+        wrong = verify_weights()
+    except TokenArenaError as error:
+        return Finding("FAIL", "weights", error.message, error.mend)
+    if wrong:
+        return Finding(
+            "FAIL", "weights", f"not as shipped: {', '.join(wrong)}", "restore them: git checkout, or make train"
+        )
+    return Finding("ok", "weights", "embedded weights match their SHA-256")

@@ -1,0 +1,155 @@
+"""The catalog: which endpoints are probed, and what each claims and charges."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from tokenarena_assets.endpoints.yaml_source import chosen_file, line_of, load_yaml
+from tokenarena_assets.errors import ConfigError
+
+Api = Literal["openai_chat", "openai_responses", "openai_completions", "anthropic_messages", "google_generate"]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:+-]*$", max_length=120)]
+UsdPerMtok = Annotated[Decimal, Field(ge=0, le=100_000)]
+# What the prober itself sets in a request body; `extra_body` may not change it.
+RESERVED_BODY_FIELDS = frozenset({"model", "messages", "stream", "stream_options", "max_tokens"})
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ListPrice(_Strict):
+    """List price in USD per million tokens; `cached_input_usd_per_mtok` is null where it is not published."""
+
+    input_usd_per_mtok: UsdPerMtok
+    output_usd_per_mtok: UsdPerMtok
+    cached_input_usd_per_mtok: UsdPerMtok | None = None
+
+
+class FleetBlock(_Strict):
+    """An endpoint of the embedded fleet: the weights that its server loads and how it runs."""
+
+    weights: Annotated[str, Field(pattern=r"^[a-z0-9._-]+\.gguf$")]
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
+    context_tokens: Annotated[int, Field(ge=64)] = 1024
+
+
+class Endpoint(_Strict):
+    """One endpoint: a (provider, model, SKU) behind one URL."""
+
+    provider: Name
+    model: Name
+    sku: Name = "standard"
+    model_family: Name = ""
+    api: Api = "openai_chat"
+    base_url: str | None = None
+    fleet: FleetBlock | None = None
+    request_model: str = ""
+    api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    reference: bool = False
+    quantization: str | None = None
+    region: str | None = None
+    context_tokens: Annotated[int, Field(gt=0)] | None = None
+    price: ListPrice | None = None
+    top_logprobs: Annotated[int, Field(ge=1, le=20)] | None = None
+    extra_body: dict[str, Any] = Field(default_factory=dict)
+    note: str | None = None
+
+    @property
+    def endpoint_id(self) -> str:
+        """`provider/model@sku`, stable for ever."""
+        return f"{self.provider}/{self.model}@{self.sku}"
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be an http:// or https:// URL with a host")
+        if parts.username or parts.password:
+            raise ValueError("must not carry a user name or password: keys come from api_key_env")
+        if parts.query or parts.fragment:
+            raise ValueError("must not carry a query or fragment")
+        return value.rstrip("/")
+
+    @field_validator("extra_body")
+    @classmethod
+    def _no_reserved_fields(cls, value: dict[str, Any]) -> dict[str, Any]:
+        taken = sorted(RESERVED_BODY_FIELDS & value.keys())
+        if taken:
+            raise ValueError(f"must not set {', '.join(taken)}: the prober sets it")
+        return value
+
+    @model_validator(mode="after")
+    def _one_address(self) -> Self:
+        if (self.base_url is None) == (self.fleet is None):
+            raise ValueError("needs exactly one of base_url (a live endpoint) and fleet (served by the embedded fleet)")
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_from_model(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("model"), str):
+            data = {"model_family": data["model"], "request_model": data["model"], **data}
+        return data
+
+
+class Catalog(_Strict):
+    """All endpoints of a catalog file."""
+
+    endpoints: Annotated[tuple[Endpoint, ...], Field(min_length=1)]
+
+    def by_id(self) -> dict[str, Endpoint]:
+        """Endpoints by `endpoint_id`."""
+        return {endpoint.endpoint_id: endpoint for endpoint in self.endpoints}
+
+
+def embedded_catalog_path() -> Path:
+    """The catalog of the embedded fleet, shipped with the package."""
+    return Path(str(files("tokenarena_assets.fleet") / "endpoints.yaml"))
+
+
+def catalog_path(configured: str = "") -> Path:
+    """The catalog in force: `configured`, `TOKENARENA_ENDPOINTS`, `./endpoints.yaml`, else the embedded fleet's."""
+    return chosen_file(configured, "TOKENARENA_ENDPOINTS", "endpoints.yaml", embedded_catalog_path())
+
+
+def load_catalog(path: Path) -> Catalog:
+    """Read and validate a catalog.
+
+    Raises:
+        ConfigError: naming file, line and field of the first thing that is wrong.
+    """
+    catalog, lines = load_yaml(path, Catalog)
+    first_line: dict[str, int | None] = {}
+    references: dict[str, int | None] = {}
+    for index, endpoint in enumerate(catalog.endpoints):
+        line = line_of(lines, ("endpoints", index))
+        if endpoint.endpoint_id in first_line:
+            raise ConfigError(
+                path,
+                f"{endpoint.endpoint_id} is already defined on line {first_line[endpoint.endpoint_id]}",
+                line=line,
+                field=f"endpoints[{index}]",
+                mend="give it another sku",
+            )
+        first_line[endpoint.endpoint_id] = line
+        if endpoint.reference and endpoint.model_family in references:
+            raise ConfigError(
+                path,
+                f"family {endpoint.model_family} has its reference on line {references[endpoint.model_family]} already",
+                line=line_of(lines, ("endpoints", index, "reference")),
+                field=f"endpoints[{index}].reference",
+                mend="keep one reference per model family",
+            )
+        if endpoint.reference:
+            references[endpoint.model_family] = line
+    return catalog

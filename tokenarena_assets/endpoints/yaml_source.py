@@ -1,0 +1,116 @@
+"""YAML read with its line numbers, so that a validation error can name file, line and field."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from tokenarena_assets.errors import ConfigError
+
+Model = TypeVar("Model", bound=BaseModel)
+Location = tuple[str | int, ...]
+
+
+def load_yaml(path: Path, model: type[Model]) -> tuple[Model, dict[Location, int]]:
+    """Read `path` as `model`; returns it with the line of every field.
+
+    Raises:
+        ConfigError: unreadable file, broken YAML, a key given twice, or the first field that does not fit.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(path, "there is no such file", mend="check the path given") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(path, f"cannot be read: {error}", mend="it must be a UTF-8 text file") from error
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "is not YAML"
+        line = mark.line + 1 if mark else None
+        raise ConfigError(path, f"not valid YAML: {problem}", line=line, mend="check indentation and quotes") from error
+    if root is None:
+        raise ConfigError(path, "the file is empty", mend="see README.md for a five-line example")
+    lines = dict(_lines(path, root, ()))
+    try:
+        return model.model_validate(data), lines
+    except ValidationError as error:
+        raise _config_error(path, error, lines) from None
+
+
+def _lines(path: Path, node: yaml.Node, at: Location) -> Iterator[tuple[Location, int]]:
+    yield at, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in seen:
+                raise ConfigError(path, "is given twice", line=line, field=_field((*at, name)), mend="keep one of them")
+            seen.add(name)
+            yield from _lines(path, value, (*at, name))
+            yield (*at, name), line
+    elif isinstance(node, yaml.SequenceNode):
+        for index, child in enumerate(node.value):
+            yield from _lines(path, child, (*at, index))
+
+
+def line_of(lines: dict[Location, int], location: Location) -> int | None:
+    """The line of `location`, or of the nearest thing around it that has one."""
+    for end in range(len(location), -1, -1):
+        if location[:end] in lines:
+            return lines[location[:end]]
+    return None
+
+
+def _field(location: Location) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.lstrip(".")
+
+
+MENDS = {
+    "extra_forbidden": "remove the field or correct its name",
+    "missing": "add the field",
+    "literal_error": "use one of the values named",
+    "string_type": 'write it as text, in quotes if it looks like a number: "4"',
+}
+
+
+def _config_error(path: Path, error: ValidationError, lines: dict[Location, int]) -> ConfigError:
+    first = error.errors()[0]
+    location: Location = tuple(first["loc"])
+    problem = "unknown field" if first["type"] == "extra_forbidden" else _problem(first)
+    more = len(error.errors()) - 1
+    if more:
+        problem += f" (and {more} more)"
+    return ConfigError(
+        path,
+        problem,
+        line=line_of(lines, location),
+        field=_field(location) or None,
+        mend=MENDS.get(first["type"], "correct the value"),
+    )
+
+
+def _problem(detail: Any) -> str:
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    if detail["type"] == "missing" or isinstance(detail["input"], dict | list):
+        return message
+    return f"{message}, got {detail['input']!r}"
+
+
+def chosen_file(configured: str, variable: str, local_name: str, embedded: Path) -> Path:
+    """The first that is given: a configured path, one in the environment, a file in the current folder, the default."""
+    given = configured or os.environ.get(variable)
+    if given:
+        return Path(given).absolute()
+    local = Path(local_name).absolute()
+    return local if local.exists() else embedded

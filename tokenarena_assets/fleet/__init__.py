@@ -1,0 +1,1 @@
+"""The embedded default: local endpoints that serve our own small models with real inference."""

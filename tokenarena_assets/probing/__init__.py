@@ -1,0 +1,5 @@
+"""Sends probes to live endpoints and keeps what came back, stamped, as evidence."""
+
+from tokenarena_assets.probing.stream import StreamResult, Usage, parse_stream
+
+__all__ = ["StreamResult", "Usage", "parse_stream"]

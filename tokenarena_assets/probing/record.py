@@ -1,0 +1,112 @@
+"""The raw record: one JSON object per request, schema-versioned, complete enough to recompute every figure."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
+
+SCHEMA_VERSION = 1
+
+# Which responses count as what (docs/methodology.md, "Outcome classes").
+ANSWERED = ("ok", "truncated")
+Status = Literal[
+    "ok",
+    "truncated",
+    "empty",
+    "content_filter",
+    "dropped",
+    "in_stream_error",
+    "bad_response",
+    "http_3xx",
+    "http_429",
+    "http_4xx",
+    "http_5xx",
+    "connect_failed",
+    "timeout_connect",
+    "timeout_first",
+    "timeout_stall",
+    "timeout_total",
+    "too_large",
+    "not_sent",
+]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class ItemRecord(_Part):
+    """The item that a quality probe asked, with its gold answer (never sent)."""
+
+    item_id: str
+    family: str
+    template_id: str
+    seed: int
+    difficulty: str
+    answer_type: str
+    answer_value: str
+
+
+class StampsRecord(_Part):
+    """Monotonic nanoseconds (`perf_counter_ns` of one process); `scheduled` is when the probe was due."""
+
+    scheduled: int
+    sent: int | None = None
+    headers: int | None = None
+    first_token: int | None = None
+    first_answer: int | None = None
+    last_token: int | None = None
+    end: int
+
+
+class UsageRecord(_Part):
+    """Normalised token counts and the provider's own block."""
+
+    input_tokens: NonNegativeInt | None
+    cached_tokens: NonNegativeInt | None
+    output_tokens: NonNegativeInt | None
+    reasoning_tokens: NonNegativeInt | None
+    raw: dict[str, Any]
+
+
+class TimingRecord(_Part):
+    """The figures of `probing.timing`."""
+
+    ttfb_ms: float | None
+    ttft_ms: float | None
+    ttfo_ms: float | None
+    e2e_ms: float | None
+    output_speed_tok_s: float | None
+    speed_method: str | None
+    speed_refusal: str | None
+
+
+class ProbeRecord(_Part):
+    """One request as it was sent and as it came back."""
+
+    schema_version: Literal[1]
+    round_id: str = Field(min_length=1)
+    day: date
+    request_id: str = Field(min_length=1)
+    endpoint_id: str = Field(min_length=1)
+    suite: str
+    started_at: datetime
+    status: Status
+    error: str | None = None
+    http_status: int | None = None
+    connect_ms: float | None = None
+    tls_ms: float | None = None
+    client_delay_ms: float | None = None
+    stamps_ns: StampsRecord
+    timing: TimingRecord
+    usage: UsageRecord | None = None
+    generated_events: NonNegativeInt = 0
+    generated_reads: NonNegativeInt = 0
+    text: str = ""
+    reasoning: str = ""
+    finish_reason: str | None = None
+    response_id: str | None = None
+    served_model: str | None = None
+    item: ItemRecord | None = None

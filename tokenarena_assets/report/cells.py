@@ -1,0 +1,85 @@
+"""The leaderboard as a person reads it: each figure with its unit, its interval and its n, or why there is none."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Row = Mapping[str, Any]
+Cell = tuple[str, ...]  # its lines: the value, then interval and n
+
+
+def leaderboard_columns(rows: Sequence[Row]) -> list[str]:
+    """Headers, in the order of :func:`leaderboard_cells`."""
+    scale = "$ per million correct" if _scale(rows) == 1_000_000 else "$ per thousand correct"
+    return ["rank", "endpoint", scale, "quality", "vs ref.", "output tok/s", "TTFT ms", "blend $/Mtok", "success"]
+
+
+def leaderboard_cells(rows: Sequence[Row]) -> list[list[Cell]]:
+    """The cells of one preset's rows, ranked first, by cost."""
+    scale = _scale(rows)
+    ordered = sorted(
+        rows, key=lambda r: (r["rank"] is None, r["rank"] or 0, _or_last(r["usd_per_correct"]), r["endpoint_id"])
+    )
+    return [
+        [
+            _rank(row),
+            (str(row["endpoint_id"]),),
+            _cost(row, scale),
+            _with_interval(row, "quality", "%"),
+            (str(row["versus_reference"]),),
+            _with_interval(row, "output_speed_tok_s", ""),
+            _with_interval(row, "ttft_ms", ""),
+            ("no price",) if row["blended_usd_per_mtok"] is None else (f"{row['blended_usd_per_mtok']:.4f}",),
+            ("-",) if row["success_rate"] is None else (f"{row['success_rate']:.0%}", f"n={row['success_rate_n']}"),
+        ]
+        for row in ordered
+    ]
+
+
+def _or_last(value: float | None) -> float:
+    return math.inf if value is None else value
+
+
+def _scale(rows: Sequence[Row]) -> int:
+    """Answers per price shown: small models cost too little per answer to be read otherwise."""
+    known = [row["usd_per_correct"] for row in rows if row["usd_per_correct"]]
+    return 1_000_000 if known and statistics.median(known) < 1e-5 else 1_000
+
+
+def _number(value: float) -> str:
+    """Three significant digits, or whole numbers above that."""
+    if value == 0 or abs(value) >= 1e9:
+        return f"{value:.3g}"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{digits}f}"
+
+
+def _rank(row: Row) -> Cell:
+    if row["rank"] is None:
+        return ("-",)
+    if row["rank_lo"] == row["rank_hi"]:
+        return (str(row["rank"]),)
+    return (str(row["rank"]), f"({row['rank_lo']}-{row['rank_hi']})")
+
+
+def _cost(row: Row, scale: int) -> Cell:
+    value, lo, hi, n = (row[f"usd_per_correct{end}"] for end in ("", "_lo", "_hi", "_n"))
+    if value is None:
+        return (f"> {_number(scale * lo)}", f"0 of {n} correct") if lo is not None else (str(row["rank_note"] or "-"),)
+    if lo is None or hi is None:
+        return (_number(scale * value), "no interval", f"n={n}")
+    return (_number(scale * value), f"[{_number(scale * lo)}, {_number(scale * hi)}]", f"n={n}")
+
+
+def _with_interval(row: Row, name: str, unit: str) -> Cell:
+    value, lo, hi, n = (row[key] for key in (name, f"{name}_lo", f"{name}_hi", f"{name}_n"))
+    factor = 100 if unit == "%" else 1
+    if value is None:
+        return ("cannot tell", f"n={n or 0}")
+    shown = _number(factor * value) + unit
+    if lo is None or hi is None:
+        return (shown, "n too small", f"n={n}")
+    return (shown, f"[{_number(factor * lo)}, {_number(factor * hi)}]", f"n={n}")

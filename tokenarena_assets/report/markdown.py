@@ -1,0 +1,64 @@
+"""Tables as Markdown, for the Dagster UI and the logs; text that came from outside is escaped."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+
+import polars as pl
+
+from tokenarena_assets.probing.plan import ForecastRow
+from tokenarena_assets.report.cells import leaderboard_cells, leaderboard_columns
+
+
+def escaped(text: object) -> str:
+    """Text that Markdown and HTML show as it is: no markup, no links, one line, no control or direction marks."""
+    plain = "".join(c if c.isprintable() else " " for c in str(text))
+    plain = html.escape(plain, quote=False)
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~])", r"\\\1", plain)
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table; every cell is escaped."""
+    lines = ["| " + " | ".join(headers) + " |", "|" + " --- |" * len(headers)]
+    lines += ["| " + " | ".join(escaped(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def forecast_line(rows: Sequence[ForecastRow]) -> str:
+    """The forecast in one sentence."""
+    requests = sum(row.requests for row in rows)
+    return f"{requests} requests to {len(rows)} endpoints, at most ${_total(rows)}"
+
+
+def _total(rows: Sequence[ForecastRow]) -> str:
+    known = [row.usd_max for row in rows if row.usd_max is not None]
+    return f"{sum(known):.4f}" + ("" if len(known) == len(rows) else " and what has no price")
+
+
+def forecast_table(rows: Sequence[ForecastRow]) -> str:
+    """What a round will ask of each endpoint at most."""
+    body: list[list[object]] = [
+        [
+            r.endpoint_id,
+            r.requests,
+            r.input_tokens_max,
+            r.output_tokens_max,
+            "no price" if r.usd_max is None else f"{r.usd_max:.4f}",
+        ]
+        for r in rows
+    ]
+    body.append(["all", sum(r.requests for r in rows), "", "", _total(rows)])
+    return table(["endpoint", "requests", "input tokens at most", "output tokens at most", "USD at most"], body)
+
+
+def leaderboard_tables(leaderboard: pl.DataFrame) -> str:
+    """One table a preset."""
+    parts = []
+    for preset in leaderboard["preset"].unique(maintain_order=True):
+        own = leaderboard.filter(pl.col("preset") == preset)
+        rows = own.to_dicts()
+        cells = [[" ".join(cell) for cell in line] for line in leaderboard_cells(rows)]
+        parts.append(f"### {escaped(preset)}\n\n" + table(leaderboard_columns(rows), cells))
+    return "\n\n".join(parts)

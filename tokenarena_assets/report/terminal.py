@@ -1,0 +1,87 @@
+"""Tables for a terminal; text from outside is shown without its control characters and markup."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tokenarena_assets.report.cells import leaderboard_cells, leaderboard_columns
+
+WIDE_COLUMNS = 190  # one line a row
+FULL_COLUMNS = 110  # all columns
+
+
+def plain(value: object) -> str:
+    """Text with every control, format and direction character made visible."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
+    """Print a table; numbers to the right."""
+    console = Console()
+    shown = Table(
+        title=title, title_justify="left", header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
+    for index, header in enumerate(headers):
+        numeric = bool(rows) and all(
+            isinstance(row[index], int | float | Decimal) or row[index] is None for row in rows
+        )
+        shown.add_column(header, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*(Text("" if cell is None else plain(cell)) for cell in row))
+    console.print(shown)
+
+
+def print_leaderboard(preset: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print one preset's leaderboard; on a narrow terminal interval and n go below the value."""
+    console = Console()
+    narrow = console.width < WIDE_COLUMNS
+    shown = Table(
+        title=f"{preset}: dollars per correct answer",
+        title_justify="left",
+        header_style="bold",
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+    )
+    hidden = {"blend $/Mtok", "success"} if console.width < FULL_COLUMNS else set()
+    headers = leaderboard_columns(rows)
+    kept = [index for index, header in enumerate(headers) if header not in hidden]
+    for index in kept:
+        left = headers[index] in ("endpoint", "vs ref.")
+        shown.add_column(headers[index], overflow="fold", justify="left" if left else "right", no_wrap=index == 1)
+    for cells in leaderboard_cells(rows):
+        if narrow:
+            cells[1] = tuple(cells[1][0].replace("/", "/\n", 1).replace("@", "\n@", 1).split("\n"))
+        separator = "\n" if narrow else " "
+        shown.add_row(*(Text(separator.join(plain(line) for line in cells[index])) for index in kept))
+    console.print(shown)
+
+
+def print_json(rows: object) -> None:
+    """Print JSON; dates as ISO text, decimals as numbers."""
+    print(json.dumps(rows, indent=1, default=_plain_json, ensure_ascii=True))
+
+
+def _plain_json(value: object) -> object:
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    return str(value)
+
+
+def print_csv(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print CSV."""
+    writer = csv.writer(sys.stdout)
+    writer.writerow(headers)
+    writer.writerows(rows)

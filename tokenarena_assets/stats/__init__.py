@@ -1,0 +1,18 @@
+"""Intervals and tests: pure functions on numbers and arrays."""
+
+from tokenarena_assets.stats.intervals import Interval, quantile_interval, wilson
+from tokenarena_assets.stats.paired import PairedDifference, holm, mcnemar_exact, paired_difference
+from tokenarena_assets.stats.ratio import RatioOfSums, log_ratio_p_value, ratio_of_sums
+
+__all__ = [
+    "Interval",
+    "PairedDifference",
+    "RatioOfSums",
+    "holm",
+    "log_ratio_p_value",
+    "mcnemar_exact",
+    "paired_difference",
+    "quantile_interval",
+    "ratio_of_sums",
+    "wilson",
+]

@@ -1,0 +1,1 @@
+"""Where evidence and tables live: the raw log, the Parquet lake and the published database."""

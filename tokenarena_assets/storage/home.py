@@ -1,0 +1,41 @@
+"""The home folder: where each kind of file has its place."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+HOME_VARIABLE = "TOKENARENA_HOME"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Paths under one home folder; nothing is created until something is written."""
+
+    root: Path
+
+    @classmethod
+    def from_environment(cls) -> Home:
+        """`TOKENARENA_HOME`, else `./arena`."""
+        return cls(Path(os.environ.get(HOME_VARIABLE) or "arena").absolute())
+
+    def raw_day(self, day: date) -> Path:
+        """The folder of a day's raw probe rounds."""
+        return self.root / "raw" / "probes" / f"day={day.isoformat()}"
+
+    @property
+    def lake(self) -> Path:
+        """The Parquet lake."""
+        return self.root / "lake"
+
+    @property
+    def database(self) -> Path:
+        """The published database."""
+        return self.root / "tokenarena.duckdb"
+
+    @property
+    def dagster(self) -> Path:
+        """Dagster's own storage: runs, events, schedule state."""
+        return self.root / "dagster"

@@ -1,0 +1,155 @@
+"""The published database: built beside the old one and moved into its place, opened read-only by everyone else."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from tokenarena_assets.errors import MissingTableError, TokenArenaError
+from tokenarena_assets.storage.files import replacing
+from tokenarena_assets.storage.home import Home
+from tokenarena_assets.storage.lake import Lake, parquet_scan
+from tokenarena_assets.storage.tables import TableSpec
+
+# Older DuckDB shells (1.2 on) open this form.
+STORAGE_VERSION = "v1.2.0"
+
+
+def publish(home: Home, specs: Sequence[TableSpec]) -> dict[str, int]:
+    """Build the database of all days in the lake and put it in place; rows by table.
+
+    Marts become native tables, large tables become views over the lake (absolute paths). A reader that has the old
+    file open keeps it until it reconnects; two publishers take turns.
+    """
+    home.root.mkdir(parents=True, exist_ok=True)
+    with (home.root / ".publish.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with replacing(home.database) as temporary:
+            temporary.unlink(missing_ok=True)
+            counts = _build(Lake(home.lake), temporary, specs)
+            leftover = temporary.with_name(temporary.name + ".wal")
+            if leftover.exists():
+                raise TokenArenaError(
+                    f"{leftover} was left behind: the new database is not whole", mend="publish again"
+                )
+        # A stale log of the old file would be replayed into the new one.
+        home.database.with_name(home.database.name + ".wal").unlink(missing_ok=True)
+    return counts
+
+
+def _build(lake: Lake, path: Path, specs: Sequence[TableSpec]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    connection = duckdb.connect()
+    try:
+        connection.execute("set timezone = 'UTC'")
+        target = str(path).replace("'", "''")
+        connection.execute(f"attach '{target}' as published (storage_version '{STORAGE_VERSION}')")
+        connection.execute("use published")
+        for spec in specs:
+            if files := [lake.path(spec.name, day) for day in lake.days(spec.name)]:
+                counts[spec.name] = _add_table(connection, spec, files)
+        connection.execute("use memory")
+        connection.execute("detach published")  # checkpoints
+    finally:
+        connection.close()
+    return counts
+
+
+def _add_table(connection: duckdb.DuckDBPyConnection, spec: TableSpec, files: list[Path]) -> int:
+    name = spec.name
+    if spec.published == "view":
+        folder = str(files[0].parent.parent).replace("'", "''")
+        scan = f"read_parquet('{folder}/day=*/part-0.parquet', hive_partitioning = false, union_by_name = true)"
+        connection.execute(f'create view "{name}" as from {scan}')
+    else:
+        order = ", ".join(dict.fromkeys(("day", *spec.key)))
+        connection.execute(f'create table "{name}" as from {parquet_scan(files)} order by {order}')
+    kind = "view" if spec.published == "view" else "table"
+    connection.execute(f'comment on {kind} "{name}" is {_text(f"{spec.description} One row = {spec.grain}.")}')
+    for column in spec.columns:
+        connection.execute(f'comment on column "{name}"."{column.name}" is {_text(column.comment)}')
+    row = connection.execute(f'select count(*) from "{name}"').fetchone()
+    return int(row[0]) if row else 0
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+@contextmanager
+def open_published(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published database, read-only, with file access limited to the lake.
+
+    Where another program holds the file open for writing, a private copy is opened instead: an analyst's shell must
+    not keep others from reading.
+
+    Raises:
+        MissingTableError: nothing has been published yet.
+    """
+    if not home.database.exists():
+        raise MissingTableError(f"{home.database} does not exist", mend="publish one: tokenarena run (or make demo)")
+    with tempfile.TemporaryDirectory(prefix="tokenarena-") as folder:
+        try:
+            connection = _connect(home.database, home.lake)
+        except duckdb.IOException as error:
+            if "lock" not in str(error):
+                raise TokenArenaError(f"{home.database} cannot be opened: {error}", mend="publish it anew") from error
+            copy = Path(folder) / home.database.name
+            shutil.copyfile(home.database, copy)
+            connection = _connect(copy, home.lake)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+def _connect(database: Path, lake: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(str(database), read_only=True)
+    connection.execute("set timezone = 'UTC'")
+    connection.execute(f"set allowed_directories = [{_text(str(lake))}]")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+    return connection
+
+
+def rows_of(
+    connection: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, object] | None = None
+) -> list[dict[str, Any]]:
+    """The rows of a query as dictionaries."""
+    cursor = connection.execute(query, parameters) if parameters else connection.execute(query)
+    names = [str(column[0]) for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+READING = frozenset({"SELECT", "EXPLAIN", "PRAGMA", "RELATION", "CALL"})
+
+
+def run_query(connection: duckdb.DuckDBPyConnection, text: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Column names and rows of the one query in `text`.
+
+    Raises:
+        TokenArenaError: not exactly one statement, one that does not only read, or one that DuckDB refuses.
+    """
+    try:
+        statements = connection.extract_statements(text)
+    except duckdb.Error as error:
+        raise TokenArenaError(f"the query is not valid: {error}") from None
+    if len(statements) != 1:
+        raise TokenArenaError(f"expected one statement, got {len(statements)}", mend="run them one by one")
+    kind = statements[0].type.name
+    if kind not in READING:
+        raise TokenArenaError(
+            f"{kind} is not allowed: the published database is read-only", mend="to export, use --csv or --json"
+        )
+    try:
+        cursor = connection.execute(text)
+        return [str(column[0]) for column in cursor.description or []], cursor.fetchall()
+    except duckdb.Error as error:
+        raise TokenArenaError(f"the query failed: {error}") from None

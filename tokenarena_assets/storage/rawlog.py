@@ -1,0 +1,246 @@
+"""The raw probe log: append-only rounds of one JSON object per request, flushed line by line, then sealed.
+
+While a round runs it is `round=<id>.jsonl.part`, locked by its writer. A finished round is compressed to
+`round=<id>.jsonl.zst` and sealed with a manifest of its counts and SHA-256. What was written is never rewritten.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gzip
+import hashlib
+import io
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import IO, Any, cast
+
+import zstandard
+
+from tokenarena_assets.errors import TokenArenaError
+from tokenarena_assets.storage.files import replacing, write_text
+from tokenarena_assets.storage.home import Home
+
+ROUND_FILE = re.compile(r"^round=(?P<round_id>[A-Za-z0-9._-]+?)\.jsonl(?P<form>\.zst|\.gz|\.part)?$")
+MAX_LINE_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RawLine:
+    """One line of the raw log and its place; `problem` says why the bytes could not be read to their end."""
+
+    file: str
+    line: int
+    data: bytes
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoundFiles:
+    """The files of one round: its log (in one of its forms), what it set out to do, and its seal."""
+
+    round_id: str
+    log: Path
+    manifest: dict[str, Any] | None
+    seal: dict[str, Any] | None
+
+    @property
+    def is_open(self) -> bool:
+        """Still `.part`: running, or cut off."""
+        return self.log.name.endswith(".part")
+
+
+def rounds_of(home: Home, day: date) -> list[RoundFiles]:
+    """The rounds of a day in the order of their ids (which begin with their start); open ones included."""
+    folder = home.raw_day(day)
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob("round=*.jsonl*")) if folder.is_dir() else []:
+        match = ROUND_FILE.match(path.name)
+        if match is None:
+            continue
+        earlier = found.get(match["round_id"])
+        # A crash between sealing and removing the open file leaves both: the sealed one holds all of it.
+        if earlier is None or earlier.name.endswith(".part"):
+            found[match["round_id"]] = path
+        elif not path.name.endswith(".part"):
+            raise TokenArenaError(
+                f"{earlier} and {path} hold the same round",
+                mend="move one of the two out of the day's folder",
+            )
+    return [
+        RoundFiles(round_id, path, _read_json(manifest_path(path, round_id)), _read_json(seal_path(path, round_id)))
+        for round_id, path in sorted(found.items())
+    ]
+
+
+def manifest_path(log: Path, round_id: str) -> Path:
+    """What the round set out to do, written once before its first request."""
+    return log.with_name(f"round={round_id}.manifest.json")
+
+
+def seal_path(log: Path, round_id: str) -> Path:
+    """What the round came to, written once when it was compressed."""
+    return log.with_name(f"round={round_id}.seal.json")
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise TokenArenaError(
+            f"{path}: cannot be read: {error}", mend="restore it from a backup or remove it"
+        ) from error
+    if not isinstance(data, dict):
+        raise TokenArenaError(f"{path}: is not a JSON object", mend="restore it from a backup or remove it")
+    return data
+
+
+def read_lines(path: Path) -> Iterator[RawLine]:
+    """Every line of a round's log, in any of its forms.
+
+    A file whose compression ends or breaks early yields what could be read and one last line that says so.
+    """
+    name = path.name
+    number = 0
+    try:
+        with _open_plain(path) as stream:
+            for data in iter(lambda: stream.readline(MAX_LINE_BYTES), b""):
+                number += 1
+                if data.endswith(b"\n"):
+                    yield RawLine(name, number, data[:-1])
+                else:
+                    oversized = len(data) == MAX_LINE_BYTES
+                    yield RawLine(name, number, data, "line_too_long" if oversized else "no_line_end")
+    except (zstandard.ZstdError, EOFError, OSError) as error:
+        yield RawLine(name, number + 1, b"", f"unreadable_file: {error}")
+
+
+def _open_plain(path: Path) -> IO[bytes]:
+    if path.name.endswith(".zst"):
+        raw = path.open("rb")
+        # read_across_frames: an appended frame is part of the log; the reader raises on a frame cut short.
+        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True, closefd=True)
+        return io.BufferedReader(_StrictReader(reader, path))
+    if path.name.endswith(".gz"):
+        return cast("IO[bytes]", gzip.open(path, "rb"))
+    return path.open("rb")
+
+
+class _StrictReader(io.RawIOBase):
+    """A zstd stream that counts what it gives, so that a cut file raises instead of looking complete."""
+
+    def __init__(self, reader: Any, path: Path) -> None:
+        self._reader = reader
+        self._expected = zstandard.frame_content_size(_head(path))
+        self._given = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = int(self._reader.readinto(buffer))
+        self._given += count
+        if count == 0 and self._given < self._expected:
+            raise EOFError(f"the file ends after {self._given} of {self._expected} bytes")
+        return count
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(18)  # the longest zstd frame header
+
+
+class RoundWriter:
+    """Appends request records to an open round and seals it; holds a lock that dies with the process."""
+
+    def __init__(self, home: Home, day: date, round_id: str, manifest: dict[str, Any] | None) -> None:
+        """Start a round (`manifest` given) or go on with one that was cut off (`manifest` None).
+
+        Raises:
+            TokenArenaError: another process is writing this round.
+        """
+        folder = home.raw_day(day)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / f"round={round_id}.jsonl.part"
+        self.round_id = round_id
+        if manifest is not None:
+            write_text(manifest_path(self.path, round_id), json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+        self._file = self.path.open("ab")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise TokenArenaError(
+                f"{self.path} is being written by another process", mend="wait for that round to end"
+            ) from None
+        self._end_torn_line()
+
+    def _end_torn_line(self) -> None:
+        # A torn line stays, as evidence; the next record must not be glued to it.
+        if self._file.tell() > 0:
+            with self.path.open("rb") as file:
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    self._file.write(b"\n")
+                    self._file.flush()
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Write one record as one line and hand it to the system before returning."""
+        line = json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        self._file.write(line.encode("utf-8", "replace") + b"\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Leave the round open for a later run to complete."""
+        self._file.close()
+
+    def seal(self, state: str) -> Path:
+        """Compress the round, write its seal, remove the open form. `state`: complete or partial."""
+        os.fsync(self._file.fileno())
+        sealed = self.path.with_name(f"round={self.round_id}.jsonl.zst")
+        content = self.path.read_bytes()
+        with replacing(sealed) as temporary:
+            temporary.write_bytes(zstandard.ZstdCompressor(level=6, write_checksum=True).compress(content))
+        seal = {
+            "round_id": self.round_id,
+            "state": state,
+            "sealed_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "rows": content.count(b"\n"),
+            "sha256": hashlib.sha256(sealed.read_bytes()).hexdigest(),
+        }
+        write_text(seal_path(self.path, self.round_id), json.dumps(seal, indent=1) + "\n")
+        self.path.unlink()
+        self._file.close()
+        return sealed
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether some process holds the lock of an open round."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        return False
+
+
+def failures_by_endpoint(path: Path) -> dict[str, dict[str, int]]:
+    """What went wrong in a round: endpoint_id -> "status: error" -> how often."""
+    failures: dict[str, dict[str, int]] = {}
+    for line in read_lines(path):
+        try:
+            record = json.loads(line.data)
+            status, endpoint_id = record["status"], record["endpoint_id"]
+        except (ValueError, KeyError, TypeError):
+            continue  # malformed lines are the chain's to report, with their place
+        if status not in ("ok", "truncated"):
+            reasons = failures.setdefault(endpoint_id, {})
+            reason = f"{status}: {record['error']}" if record.get("error") else status
+            reasons[reason] = reasons.get(reason, 0) + 1
+    return failures

@@ -1,0 +1,166 @@
+"""SQL models: one SELECT a file, the file's name is the table, its header says what the columns mean.
+
+Header lines: `-- description:`, `-- grain:`, `-- group:`, `-- owner:`, `-- key: a, b`, `-- not null: a, b`,
+`-- published: table|view`, `-- rule <name>: <expression true of every good row>`, `-- column <name>: <meaning>`.
+`$day` is the partition. Dependencies and column lineage are read from the SQL itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.lineage import lineage
+from sqlglot.optimizer.scope import traverse_scope
+
+from tokenarena_assets.errors import ConfigError
+from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.tables import Column, TableSpec
+
+HEADER_LINE = re.compile(r"^-- (?P<key>[a-z ]+?)(?: (?P<name>[a-z0-9_]+))?: (?P<value>.+)$")
+SIMPLE_KEYS = ("description", "grain", "group", "owner", "key", "not null", "published")
+
+
+def models_folder() -> Path:
+    """`dbt_like_sql/` of the checkout, or the copy inside an installed package."""
+    package = Path(__file__).resolve().parent.parent
+    beside = package.parent / "dbt_like_sql"
+    return beside if beside.is_dir() else package / "_sql"
+
+
+@dataclass(frozen=True)
+class SqlModel:
+    """One model: its declaration and its SQL."""
+
+    spec: TableSpec
+    layer: str  # staging | intermediate | marts
+    path: Path
+    sql: str
+
+    @cached_property
+    def expression(self) -> exp.Query:
+        """The parsed SELECT.
+
+        Raises:
+            ConfigError: the file is not one SELECT in DuckDB's dialect.
+        """
+        try:
+            statements = sqlglot.parse(self.sql, dialect="duckdb")
+        except sqlglot.errors.ParseError as error:
+            raise ConfigError(self.path, f"not valid SQL: {error}", mend="run it in a DuckDB shell") from error
+        if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+            raise ConfigError(self.path, "must hold exactly one SELECT", mend="one file, one table")
+        return statements[0]
+
+    @cached_property
+    def dependencies(self) -> tuple[str, ...]:
+        """The tables that the SELECT reads (common table expressions left out)."""
+        return tuple(
+            sorted(
+                {
+                    source.name
+                    for scope in traverse_scope(self.expression)
+                    for source in scope.sources.values()
+                    if isinstance(source, exp.Table)
+                }
+            )
+        )
+
+    @cached_property
+    def code_version(self) -> str:
+        """A hash of the SQL without comments and layout: a change of wording is not a change of the table."""
+        plain = self.expression.sql(dialect="duckdb", comments=False)
+        return hashlib.sha256(plain.encode()).hexdigest()[:12]
+
+    def column_lineage(self, schemas: dict[str, dict[str, str]]) -> dict[str, list[tuple[str, str]]]:
+        """Per column, the (table, column) pairs it is computed from; `schemas` gives the types of each dependency."""
+        origins: dict[str, list[tuple[str, str]]] = {}
+        for column in self.spec.column_names:
+            root = lineage(column, self.expression.copy(), schema=schemas, dialect="duckdb")
+            found = {
+                (node.expression.name, node.name.rsplit(".", 1)[-1].strip('"'))
+                for node in root.walk()
+                if isinstance(node.expression, exp.Table)
+            }
+            if found:
+                origins[column] = sorted(found)
+        return origins
+
+    def run(self, lake: Lake, day: date) -> None:
+        """Compute the partition of `day` from its dependencies in the lake and replace it there.
+
+        Raises:
+            MissingTableError: a dependency has no partition of that day.
+        """
+        with lake.connect(dict.fromkeys(self.dependencies, day)) as connection:
+            connection.execute(f"create temp table result as {self.sql}", {"day": day})
+            with lake.replacing(self.spec.name, day) as temporary:
+                order = ", ".join(self.spec.key)
+                target = str(temporary).replace("'", "''")
+                connection.execute(
+                    f"copy (from result order by {order}) to '{target}' (format parquet, compression zstd)"
+                )
+
+
+def load_models(folder: Path | None = None) -> dict[str, SqlModel]:
+    """All models by table name.
+
+    Raises:
+        ConfigError: a header or a SELECT is wrong, or two files make one table.
+    """
+    root = folder or models_folder()
+    models: dict[str, SqlModel] = {}
+    for path in sorted(root.glob("*/*.sql")):
+        model = _load(path)
+        if path.stem in models:
+            raise ConfigError(path, f"{models[path.stem].path} makes the same table", mend="rename one of them")
+        models[path.stem] = model
+    return models
+
+
+def _load(path: Path) -> SqlModel:
+    text = path.read_text(encoding="utf-8")
+    simple: dict[str, str] = {}
+    rules: dict[str, str] = {}
+    columns: list[Column] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.startswith("--"):
+            break
+        match = HEADER_LINE.match(line)
+        if match is None:
+            raise ConfigError(path, f"header line not understood: {line}", line=number, mend="see storage/sqlmodels.py")
+        key, name, value = match["key"], match["name"], match["value"].strip()
+        if key == "column" and name:
+            columns.append(Column(name, value))
+        elif key == "rule" and name:
+            rules[name] = value
+        elif (full := f"{key} {name}" if name else key) in SIMPLE_KEYS:
+            simple[full] = value
+        else:
+            raise ConfigError(path, f"unknown header field {full!r}", line=number, mend="see storage/sqlmodels.py")
+    missing = [key for key in ("description", "grain", "group", "key") if key not in simple]
+    if missing:
+        raise ConfigError(path, f"the header lacks {', '.join(missing)}", line=1, mend="add the header lines")
+    spec = TableSpec(
+        name=path.stem,
+        description=simple["description"],
+        grain=simple["grain"],
+        group=simple["group"],
+        owner=simple.get("owner", "team:tokenarena"),
+        key=_names(simple["key"]),
+        not_null=_names(simple.get("not null", "")),
+        rules=rules,
+        columns=tuple(columns),
+        published="view" if simple.get("published") == "view" else "table",
+    )
+    return SqlModel(spec=spec, layer=path.parent.name, path=path, sql=text)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
