@@ -10,7 +10,11 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 unexport VIRTUAL_ENV
 unexport PYTHONPATH
 UV := $(BIN)/uv
-UV_INSTALL = VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip
+# The system's certificates where it has them: a company's own authority stands there.
+export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),1,0)
+# uv takes seconds where pip takes a minute; pip knows mirrors that only its own configuration names.
+INSTALL = install() { VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install -q "$$@" || \
+	{ echo "uv could not install; trying pip" >&2; $(BIN)/python -m pip install -q --disable-pip-version-check "$$@"; }; }; install
 
 .PHONY: menu setup demo ui test lint bench lock clean train
 menu:  ## print this menu
@@ -27,7 +31,7 @@ ui: $(VENV)/.run-stamp  ## the Dagster UI on http://127.0.0.1:3000
 	@PATH="$(CURDIR)/$(BIN):$$PATH" DAGSTER_HOME=$(TOKENARENA_HOME)/dagster $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
 
 test: $(VENV)/.dev-stamp  ## run the tests
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.dev-stamp  ## ruff, mypy and sqlfluff
 	@$(BIN)/ruff check .
@@ -48,18 +52,18 @@ train:  ## make the embedded weights anew (about an hour on 2 cores)
 clean:  ## remove what was made here, evidence and tables excepted
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-# uv installs from a hash-checked lock in seconds where pip takes a minute; it comes from the lock itself.
+# uv itself comes from a lock, with its hashes.
 $(UV):
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else "Python 3.11 to 3.13 is needed, %s is %d.%d: make PYTHON=python3.12" % (sys.executable, *v))'
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
 
 $(VENV)/.run-stamp: requirements.lock pyproject.toml | $(UV)
-	@if [ ! -e $(VENV)/.dev-stamp ]; then $(UV_INSTALL) install -q --require-hashes -r requirements.lock; fi
-	@$(UV_INSTALL) install -q --no-deps --no-build-isolation -e .
+	@if [ ! -e $(VENV)/.dev-stamp ]; then $(INSTALL) --require-hashes -r requirements.lock; fi
+	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev-stamp: requirements-dev.lock pyproject.toml | $(UV)
-	@$(UV_INSTALL) install -q --require-hashes -r requirements-dev.lock
-	@$(UV_INSTALL) install -q --no-deps --no-build-isolation -e .
+	@$(INSTALL) --require-hashes -r requirements-dev.lock
+	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.run-stamp

@@ -28,6 +28,7 @@ with compared as (
     select
         catalog_log.*,
         row(
+            catalog_log.api,
             catalog_log.base_url,
             catalog_log.model_family,
             catalog_log.request_model,

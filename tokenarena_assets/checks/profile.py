@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -42,8 +43,8 @@ def profile_table(lake: Lake, spec: TableSpec, day: date) -> TableProfile:
     counts = [f"count(*) filter (where {condition})" for _, _, condition in conditions]
     with lake.connect({spec.name: day}) as connection:
         columns = tuple(str(row[0]) for row in connection.execute(f'describe "{spec.name}"').fetchall())
-        wanted = ", ".join(["count(*)", f"count(*) - count(distinct ({key}))", *counts])
-        row = connection.execute(f'select {wanted} from "{spec.name}"').fetchone()
+        wanted = ", ".join(["count(*)", f"count(*) - count(distinct row({key}))", *counts])
+        row = connection.execute(f"select {wanted} from {_source(spec, columns)}").fetchone()
     rows, doubles, *violations = [int(value) for value in row] if row else [0, 0]
     rules = [RuleProfile("keys", f"({', '.join(spec.key)}) is unique", doubles, None)]
     rules += [
@@ -53,18 +54,25 @@ def profile_table(lake: Lake, spec: TableSpec, day: date) -> TableProfile:
     return TableProfile(spec.name, day, rows, columns, spec.column_names, tuple(rules))
 
 
+def _source(spec: TableSpec, columns: Sequence[str]) -> str:
+    """The table; a declared column that it lacks is null in every row, so that its rules can be judged all the same."""
+    missing = [f'null as "{name}"' for name in spec.column_names if name not in columns]
+    return f'(select {", ".join(["*", *missing])} from "{spec.name}")'
+
+
 def samples(lake: Lake, spec: TableSpec, profile: TableProfile, kind: str) -> list[dict[str, str]]:
     """Up to 20 rows that break a rule of `kind`: the rule and the row's key."""
     found: list[dict[str, str]] = []
     key = ", ".join(f'"{name}"' for name in spec.key)
+    source = _source(spec, profile.columns)
     with lake.connect({spec.name: profile.day}) as connection:
         for rule in profile.rules:
             if rule.kind != kind or not rule.violations:
                 continue
             if rule.condition is not None:
-                query = f'select {key} from "{spec.name}" where {rule.condition} limit {MAX_SAMPLES}'
+                query = f"select {key} from {source} where {rule.condition} limit {MAX_SAMPLES}"
             else:
-                query = f'select {key} from "{spec.name}" group by all having count(*) > 1 limit {MAX_SAMPLES}'
+                query = f"select {key} from {source} group by all having count(*) > 1 limit {MAX_SAMPLES}"
             for row in connection.execute(query).fetchall():
                 named = {name: str(value) for name, value in zip(spec.key, row, strict=True)}
                 found.append({"day": profile.day.isoformat(), "rule": rule.rule, **named})

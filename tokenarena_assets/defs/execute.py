@@ -17,6 +17,8 @@ from tokenarena_assets.storage.home import Home
 INSTANCE_CONFIG = """\
 telemetry:
   enabled: false
+nux:
+  enabled: false
 concurrency:
   pools:
     default_limit: 1   # without a limit a pool is unlimited: one publisher, one prober at a time

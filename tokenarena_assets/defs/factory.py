@@ -76,7 +76,9 @@ def sql_assets(group: str, describe: dict[str, Describe] | None = None) -> list[
     ]
 
 
-def python_asset(spec: TableSpec, deps: Sequence[str], compute: Callable[[Arena, date], None]) -> dg.AssetsDefinition:
+def python_asset(
+    spec: TableSpec, deps: Sequence[str], compute: Callable[[Arena, date], None], describe: Describe | None = None
+) -> dg.AssetsDefinition:
     """The asset of a table that `compute` writes to the lake for a day."""
 
     @dg.multi_asset(
@@ -89,7 +91,7 @@ def python_asset(spec: TableSpec, deps: Sequence[str], compute: Callable[[Arena,
         days = days_of(context)
         for day in days:
             compute(arena, day)
-        yield from finish(context, arena.lake, [spec], days)
+        yield from finish(context, arena.lake, [spec], days, describe)
 
     return _asset
 

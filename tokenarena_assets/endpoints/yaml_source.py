@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,14 +32,16 @@ def load_yaml(path: Path, model: type[Model]) -> tuple[Model, dict[Location, int
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
+        lines = {} if root is None else dict(_lines(path, root, ()))
+    except RecursionError:
+        raise ConfigError(path, "nested too deep, or an alias holds itself", mend="write it flat") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or "is not YAML"
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         line = mark.line + 1 if mark else None
         raise ConfigError(path, f"not valid YAML: {problem}", line=line, mend="check indentation and quotes") from error
     if root is None:
         raise ConfigError(path, "the file is empty", mend="see README.md for a five-line example")
-    lines = dict(_lines(path, root, ()))
     try:
         return model.model_validate(data), lines
     except ValidationError as error:
@@ -80,15 +83,18 @@ MENDS = {
     "extra_forbidden": "remove the field or correct its name",
     "missing": "add the field",
     "literal_error": "use one of the values named",
+    "model_type": "give it its fields, each as `name: value`",
     "string_type": 'write it as text, in quotes if it looks like a number: "4"',
 }
 
 
 def _config_error(path: Path, error: ValidationError, lines: dict[Location, int]) -> ConfigError:
-    first = error.errors()[0]
+    # A list whose items do not fit is also reported as too short: that is no second fault.
+    errors = [found for found in error.errors() if found["type"] != "too_short"] or error.errors()
+    first = errors[0]
     location: Location = tuple(first["loc"])
     problem = "unknown field" if first["type"] == "extra_forbidden" else _problem(first)
-    more = len(error.errors()) - 1
+    more = len(errors) - 1
     if more:
         problem += f" (and {more} more)"
     return ConfigError(
@@ -102,9 +108,10 @@ def _config_error(path: Path, error: ValidationError, lines: dict[Location, int]
 
 def _problem(detail: Any) -> str:
     message = str(detail["msg"]).removeprefix("Value error, ")
-    if detail["type"] == "missing" or isinstance(detail["input"], dict | list):
+    # What may be a secret is not repeated, be it in a URL or a key in place of its name: errors end up in logs.
+    if detail["type"] == "missing" or isinstance(detail["input"], dict | list) or "api_key_env" in detail["loc"]:
         return message
-    return f"{message}, got {detail['input']!r}"
+    return f"{message}, got {re.sub(r'(?<=//)[^/@]*@|(?<=[?#]).+', '***', repr(detail['input']))}"
 
 
 def chosen_file(configured: str, variable: str, local_name: str, embedded: Path) -> Path:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import certifi
 import httpx
@@ -26,6 +29,8 @@ from tokenarena_assets.probing.transport import StampedStream, StampedTransport
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 MAX_ERROR_BODY_BYTES = 16 * 1024
+UNTIDY_END = frozenset({"dropped", "timeout_stall", "timeout_total"})
+BROKEN_OFF = frozenset({"error", "abort"})  # finish reasons of OpenRouter and of vLLM and SGLang
 KEPT_RESPONSE_HEADERS = frozenset(
     {
         "content-type",
@@ -39,6 +44,20 @@ KEPT_RESPONSE_HEADERS = frozenset(
         "openai-processing-ms",
     }
     | {"x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-remaining-tokens", "location"}
+)
+# Where a record holds what an endpoint wrote; the rest is our own, and a key may by chance be a word of it.
+FROM_ENDPOINT = (
+    "error",
+    "usage",
+    "text",
+    "reasoning",
+    "tool_arguments",
+    "finish_reason",
+    "response_id",
+    "served_model",
+    "response_headers",
+    "error_body",
+    "frames",
 )
 
 
@@ -75,7 +94,9 @@ class Exchange:
 
 def tls_context() -> ssl.SSLContext:
     """One context for all clients: building it takes longer than a fast endpoint takes to answer."""
-    return ssl.create_default_context(cafile=certifi.where())
+    context = ssl.create_default_context()  # what the system trusts, a company's own authority included
+    context.load_verify_locations(cafile=certifi.where())
+    return context
 
 
 def http_client(context: ssl.SSLContext, connections: int) -> httpx.AsyncClient:
@@ -146,16 +167,23 @@ async def _exchange(
     loop = asyncio.get_running_loop()
     total_deadline = loop.time() + limits.total_s
     try:
-        async with asyncio.timeout_at(min(total_deadline, loop.time() + limits.connect_s + limits.first_s)) as scope:
+        async with asyncio.timeout_at(min(total_deadline, loop.time() + limits.connect_s)) as scope:
+
+            def sent(now: int) -> None:
+                exchange.sent_ns, exchange.phase = now, "timeout_first"
+                scope.reschedule(min(total_deadline, loop.time() + limits.first_s))
+
             request = client.build_request(
                 "POST",
                 url,
                 content=content,
                 headers=headers,
-                timeout=httpx.Timeout(None, connect=limits.connect_s),
-                extensions={"trace": _tracer(exchange)},
+                timeout=None,
+                extensions={"trace": _tracer(exchange, sent)},
             )
             response = await client.send(request, stream=True)
+            # Nothing was read after the headers yet: the last read is the one that completed them.
+            exchange.headers_ns = response.extensions["network_stream"].last_read_ns
             exchange.http_status = response.status_code
             exchange.response_headers = {
                 name: value for name, value in response.headers.items() if name.lower() in KEPT_RESPONSE_HEADERS
@@ -179,7 +207,7 @@ def _describe(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
-def _tracer(exchange: Exchange) -> Any:
+def _tracer(exchange: Exchange, sent: Callable[[int], None]) -> Any:
     """Stamps the phases of the connection; the clock of TTFT starts when the request is handed to an open one."""
 
     async def trace(name: str, _info: dict[str, Any]) -> None:
@@ -192,9 +220,7 @@ def _tracer(exchange: Exchange) -> Any:
         elif moment == "complete" and phase == "connection.start_tls":
             exchange.tls_ms = (now - exchange.phase_starts[phase]) / timing.NS_PER_MS
         if name == "http11.send_request_headers.started":
-            exchange.sent_ns, exchange.phase = now, "timeout_first"
-        elif name == "http11.receive_response_headers.complete":
-            exchange.headers_ns = now
+            sent(now)
 
     return trace
 
@@ -207,7 +233,8 @@ async def _read(
     total_deadline: float,
     limits: Limits,
 ) -> None:
-    is_stream = response.status_code == 200 and "text/event-stream" in response.headers.get("content-type", "")
+    content_type = response.headers.get("content-type", "").lower()
+    is_stream = response.status_code == 200 and "text/event-stream" in content_type
     if not is_stream:
         await _read_error_body(response, exchange)
         return
@@ -241,27 +268,32 @@ def _keep(exchange: Exchange, accumulator: StreamAccumulator, now: int, event: A
 
 async def _read_error_body(response: httpx.Response, exchange: Exchange) -> None:
     body = b""
-    async for chunk in response.aiter_raw():
-        body += chunk
-        if len(body) >= MAX_ERROR_BODY_BYTES:
-            break
-    exchange.error_body = body[:MAX_ERROR_BODY_BYTES].decode("utf-8", "replace")
+    try:
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) >= MAX_ERROR_BODY_BYTES:
+                break
+    finally:
+        exchange.error_body = body[:MAX_ERROR_BODY_BYTES].decode("utf-8", "replace")
 
 
 def classify(exchange: Exchange, result: StreamResult) -> tuple[str, str | None]:
     """The outcome class of an exchange and its error text."""
     status = exchange.http_status
-    if exchange.failure is not None:
-        return exchange.failure
-    if status != 200:
-        kind = f"http_{status // 100}xx" if status and 300 <= status < 600 else "bad_response"
+    if status is not None and status != 200:
+        kind = f"http_{status // 100}xx" if 300 <= status < 600 else "bad_response"
         detail = " (redirects are not followed: the key must not leave its host)" if kind == "http_3xx" else ""
         return ("http_429" if status == 429 else kind), f"HTTP {status}{detail}"
+    # After [DONE] the answer is whole, however the connection ends.
+    if exchange.failure is not None and not (result.done and exchange.failure[0] in UNTIDY_END):
+        return exchange.failure
     if exchange.error_body is not None:
         content_type = exchange.response_headers.get("content-type", "nothing")
         return "bad_response", f"answered {content_type}, not an event stream"
     if result.error is not None:
         return "in_stream_error", result.error
+    if result.finish_reason in BROKEN_OFF:
+        return "in_stream_error", f"finish reason {result.finish_reason!r}"
     if result.finish_reason is None:
         return "dropped", "the stream ended without a finish reason"
     if result.finish_reason == "content_filter":
@@ -362,18 +394,19 @@ def unsent_record(probe: Probe, reason: str, *, identity: dict[str, Any], schedu
 
 
 def redacted(record: dict[str, Any], secret: str | None) -> dict[str, Any]:
-    """The record without `secret`, wherever an endpoint may have echoed it."""
-    if not secret or secret not in json.dumps(record, ensure_ascii=False):
+    """The record without `secret`, wherever an endpoint may have echoed it: as it is or as JSON and URLs escape it."""
+    if not secret:
         return record
+    forms = {secret, json.dumps(secret)[1:-1], secret.replace("/", r"\/"), quote(secret), quote(secret, safe="")}
+    written = re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
 
     def clean(value: Any) -> Any:
         if isinstance(value, str):
-            return value.replace(secret, "[key removed]")
+            return written.sub("[key removed]", value)
         if isinstance(value, list | tuple):
             return [clean(entry) for entry in value]
         if isinstance(value, dict):
             return {clean(key): clean(entry) for key, entry in value.items()}
         return value
 
-    cleaned: dict[str, Any] = clean(record)
-    return cleaned
+    return record | {name: clean(record[name]) for name in FROM_ENDPOINT}

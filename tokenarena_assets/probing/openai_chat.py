@@ -8,6 +8,8 @@ from typing import Any
 from tokenarena_assets.probing.stream import Piece, Usage
 
 PATH = "/chat/completions"
+BEYOND_LOGPROBS = 1e300  # an integer of JSON may be larger than any float
+RAW_USAGE_DEPTH = 6
 
 
 def request_body(
@@ -107,7 +109,7 @@ def logprobs(event: dict[str, Any]) -> list[float]:
         block = choice.get("logprobs")
         for token in _dicts(block.get("content")) if isinstance(block, dict) else []:
             value = token.get("logprob")
-            found += [float(value)] if isinstance(value, int | float) else []
+            found += [float(value)] if isinstance(value, int | float) and abs(value) < BEYOND_LOGPROBS else []
     return found
 
 
@@ -135,8 +137,19 @@ def usage(event: dict[str, Any]) -> Usage | None:
         cached_tokens=cached if cached is not None else _count(block.get("cached_tokens")),
         output_tokens=completion,
         reasoning_tokens=reasoning if reasoning is not None else _count(block.get("reasoning_tokens")),
-        raw=block,
+        raw=_shallow(block, RAW_USAGE_DEPTH),
     )
+
+
+def _shallow(value: Any, depth: int) -> Any:
+    # A record is copied and searched level by level: what nests deeper is left to the frames, which hold all of it.
+    if not isinstance(value, dict | list):
+        return value
+    if depth == 0:
+        return "..."
+    if isinstance(value, list):
+        return [_shallow(entry, depth - 1) for entry in value]
+    return {name: _shallow(entry, depth - 1) for name, entry in value.items()}
 
 
 def _count(value: Any) -> int | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 SCHEMA_VERSION = 1
 
@@ -33,8 +33,11 @@ Status = Literal[
 ]
 
 
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+
+
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
 
 class ItemRecord(_Part):
@@ -64,10 +67,10 @@ class StampsRecord(_Part):
 class UsageRecord(_Part):
     """Normalised token counts and the provider's own block."""
 
-    input_tokens: NonNegativeInt | None
-    cached_tokens: NonNegativeInt | None
-    output_tokens: NonNegativeInt | None
-    reasoning_tokens: NonNegativeInt | None
+    input_tokens: Count | None
+    cached_tokens: Count | None
+    output_tokens: Count | None
+    reasoning_tokens: Count | None
     raw: dict[str, Any]
 
 
@@ -95,18 +98,25 @@ class ProbeRecord(_Part):
     started_at: datetime
     status: Status
     error: str | None = None
-    http_status: int | None = None
+    http_status: Annotated[int, Field(ge=0, le=999)] | None = None
     connect_ms: float | None = None
     tls_ms: float | None = None
     client_delay_ms: float | None = None
     stamps_ns: StampsRecord
     timing: TimingRecord
     usage: UsageRecord | None = None
-    generated_events: NonNegativeInt = 0
-    generated_reads: NonNegativeInt = 0
+    generated_events: Count = 0
+    generated_reads: Count = 0
     text: str = ""
     reasoning: str = ""
     finish_reason: str | None = None
     response_id: str | None = None
     served_model: str | None = None
     item: ItemRecord | None = None
+
+    @field_validator("started_at")
+    @classmethod
+    def _of_our_time(cls, value: datetime) -> datetime:
+        if not 1970 <= value.year < 9999:  # beyond them lie moments that cannot be told in UTC
+            raise ValueError("is not a moment of our time")
+        return value

@@ -158,11 +158,27 @@ def _request_ids(path: Path) -> set[str]:
     for line in read_lines(path):
         try:
             record = json.loads(line.data)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue  # a torn line: its request is sent again, the line stays as it is
         if isinstance(record, dict) and isinstance(record.get("request_id"), str):
             ids.add(record["request_id"])
     return ids
+
+
+def _api_key(endpoint: Endpoint) -> str | None:
+    # A key read from a file often brings its line end along.
+    return os.environ.get(endpoint.api_key_env, "").strip() if endpoint.api_key_env else None
+
+
+def _key_problem(endpoint: Endpoint) -> str | None:
+    key = _api_key(endpoint)
+    if key is None:
+        return None
+    if not key:
+        return f"missing key: set {endpoint.api_key_env}"
+    if not (key.isascii() and key.isprintable()):
+        return f"unusable key: {endpoint.api_key_env} holds characters that no HTTP header can carry"
+    return None
 
 
 class _Session:
@@ -194,8 +210,8 @@ class _Session:
             for endpoint in self._plan.endpoints:
                 client = http_client(context, self._plan.options.at_once_per_endpoint)
                 self._clients[endpoint.endpoint_id] = await stack.enter_async_context(client)
-                if endpoint.api_key_env and not os.environ.get(endpoint.api_key_env):
-                    self._given_up[endpoint.endpoint_id] = f"missing key: set {endpoint.api_key_env}"
+                if problem := _key_problem(endpoint):
+                    self._given_up[endpoint.endpoint_id] = problem
             lag = await stack.enter_async_context(LoopLag())
             for suite, probes in self._plan.probes.items():
                 await self._run_suite(suite, [probe for probe in probes if probe.request_id not in self._done], lag)
@@ -237,7 +253,7 @@ class _Session:
             self._clients[probe.endpoint_id],
             endpoint,
             self._base_urls[probe.endpoint_id],
-            os.environ.get(endpoint.api_key_env) if endpoint.api_key_env else None,
+            _api_key(endpoint),
             probe,
             identity=self._identity,
             scheduled_ns=now,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -28,40 +29,43 @@ class SseParser:
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max = max_event_bytes
         self._buffer = bytearray()
+        self._searched = 0  # bytes of the buffer that are known to hold no line end
         self._data: list[bytes] = []
         self._data_bytes = 0
         self._name = ""
         self._at_start = True
         self.comments = 0
 
-    def feed(self, chunk: bytes) -> list[SseEvent]:
-        """Events completed by `chunk`.
+    def feed(self, chunk: bytes) -> Iterator[SseEvent]:
+        """Events completed by `chunk`; read them all before the next call.
 
         Raises:
-            EventTooLargeError: the stream holds an event beyond the limit; nothing more can be read from it.
+            EventTooLargeError: after the events before it, when one is beyond the limit; nothing can be read after it.
         """
         self._buffer += chunk
         return self._take_lines(final=False)
 
-    def close(self) -> list[SseEvent]:
-        """Events left at the end of the stream: one that lacks its blank line still counts as sent."""
-        events = self._take_lines(final=True)
+    def close(self) -> Iterator[SseEvent]:
+        """Events left at the end of the stream: one that lacks its blank line still counts as sent.
+
+        Raises:
+            EventTooLargeError: as :meth:`feed` does.
+        """
+        yield from self._take_lines(final=True)
         if self._buffer:
             self._line(bytes(self._buffer))
             self._buffer.clear()
-        last = self._dispatch()
-        return [*events, last] if last else events
+        if event := self._dispatch():
+            yield event
 
-    def _take_lines(self, *, final: bool) -> list[SseEvent]:
-        if self._at_start and (len(self._buffer) >= len(BOM) or final):
-            self._at_start = False
-            if self._buffer.startswith(BOM):
-                del self._buffer[: len(BOM)]
-        elif self._at_start and BOM.startswith(bytes(self._buffer)):
-            return []
-        events: list[SseEvent] = []
+    def _take_lines(self, *, final: bool) -> Iterator[SseEvent]:
+        if self._at_start and not final and len(self._buffer) < len(BOM) and BOM.startswith(bytes(self._buffer)):
+            return
+        if self._at_start and self._buffer.startswith(BOM):
+            del self._buffer[: len(BOM)]
+        self._at_start = False
         position = 0
-        for match in LINE_END.finditer(self._buffer):
+        while match := LINE_END.search(self._buffer, max(position, self._searched)):
             # A carriage return at the very end may be half of \r\n: wait for the next byte.
             if match.group() == b"\r" and match.end() == len(self._buffer) and not final:
                 break
@@ -70,13 +74,17 @@ class SseParser:
             if line:
                 self._line(line)
             elif event := self._dispatch():
-                events.append(event)
+                yield event
         del self._buffer[:position]
-        if len(self._buffer) > self._max:
-            raise EventTooLargeError(f"a line of more than {self._max} bytes")
-        return events
+        self._searched = len(self._buffer) - self._buffer.endswith(b"\r")
+        self._check_size(self._searched, "a line")
+
+    def _check_size(self, size: int, what: str) -> None:
+        if size > self._max:
+            raise EventTooLargeError(f"{what} of more than {self._max} bytes")
 
     def _line(self, line: bytes) -> None:
+        self._check_size(len(line), "a line")
         if line.startswith(b":"):
             self.comments += 1
             return
@@ -84,8 +92,7 @@ class SseParser:
         value = value.removeprefix(b" ")
         if field == b"data":
             self._data_bytes += len(value)
-            if self._data_bytes > self._max:
-                raise EventTooLargeError(f"an event of more than {self._max} bytes")
+            self._check_size(self._data_bytes, "an event")
             self._data.append(value)
         elif field == b"event":
             self._name = value.decode("utf-8", "replace")

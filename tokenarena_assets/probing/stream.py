@@ -72,13 +72,15 @@ class ThinkSplitter:
     OPEN, CLOSE = "<think>", "</think>"
 
     def __init__(self) -> None:
-        self._state: Literal["start", "thinking", "answer"] = "start"
+        self._state: Literal["start", "thinking", "thought", "answer"] = "start"
         self._held = ""
 
     def feed(self, text: str) -> list[Piece]:
         """The pieces that `text` completes; what may be half a tag is held back."""
         if self._state == "answer":
             return [Piece("content", text)] if text else []
+        if self._state == "thought":
+            return self._begin_answer(text)
         self._held += text
         if self._state == "start":
             head = self._held.lstrip()
@@ -93,12 +95,19 @@ class ThinkSplitter:
     def _think(self) -> list[Piece]:
         thought, closed, answer = self._held.partition(self.CLOSE)
         if closed:
-            self._state, self._held = "answer", ""
-            answer = answer.lstrip("\n")
-            return [Piece(channel, text) for channel, text in (("reasoning", thought), ("content", answer)) if text]  # type: ignore[arg-type]
+            self._state, self._held = "thought", ""
+            return ([Piece("reasoning", thought)] if thought else []) + self._begin_answer(answer)
         keep = next((n for n in range(len(self.CLOSE) - 1, 0, -1) if self._held.endswith(self.CLOSE[:n])), 0)
         ready, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
         return [Piece("reasoning", ready)] if ready else []
+
+    def _begin_answer(self, text: str) -> list[Piece]:
+        # Line ends between the thought and the answer belong to neither.
+        answer = text.lstrip("\n")
+        if not answer:
+            return []
+        self._state = "answer"
+        return [Piece("content", answer)]
 
     def flush(self) -> list[Piece]:
         """What was held back, at the end of the stream."""
@@ -128,7 +137,10 @@ class StreamAccumulator:
         index = len(self.result.events)
         self.result.events.append(parsed)
         if isinstance(parsed, dict):
-            self._read(index, parsed)
+            try:
+                self._read(index, parsed)
+            except RecursionError:
+                self.result.malformed_events += 1
         return index
 
     def _read(self, index: int, event: dict[str, Any]) -> None:

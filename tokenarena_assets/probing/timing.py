@@ -97,6 +97,6 @@ def tokens_of_first_read(counts: TokenCounts, total: int) -> tuple[float, str]:
     """
     if counts.first_read_tokens is not None and 0 < counts.first_read_tokens < total:
         return float(counts.first_read_tokens), "usage_per_event"
-    if counts.generated_events >= total - 1:  # the end-of-text token is billed but sends no event
+    if total - 1 <= counts.generated_events <= total:  # the end-of-text token is billed but sends no event
         return float(counts.first_read_events), "one_token_per_event"
     return total * counts.first_read_chars / counts.generated_chars, "share_of_text"

@@ -95,6 +95,8 @@ def _p_value(a: Candidate, b: Candidate) -> float:
     shared = sorted(a.items.keys() & b.items.keys())
     cost_a, correct_a = zip(*(a.items[i] for i in shared), strict=True) if shared else ((), ())
     cost_b, correct_b = zip(*(b.items[i] for i in shared), strict=True) if shared else ((), ())
+    if sum(cost_a) * sum(correct_b) > sum(cost_b) * sum(correct_a):
+        return 1.0  # on the shared items the order is the other way round: they do not say that a is cheaper
     return log_ratio_p_value(cost_a, correct_a, cost_b, correct_b)
 
 

@@ -29,7 +29,7 @@ def leaderboard_cells(rows: Sequence[Row]) -> list[list[Cell]]:
             (str(row["endpoint_id"]),),
             _cost(row, scale),
             _with_interval(row, "quality", "%"),
-            (str(row["versus_reference"]),),
+            (str(row["versus_reference"] or "-"),),
             _with_interval(row, "output_speed_tok_s", ""),
             _with_interval(row, "ttft_ms", ""),
             ("no price",) if row["blended_usd_per_mtok"] is None else (f"{row['blended_usd_per_mtok']:.4f}",),

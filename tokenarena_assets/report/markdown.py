@@ -5,17 +5,21 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
 from tokenarena_assets.probing.plan import ForecastRow
 from tokenarena_assets.report.cells import leaderboard_cells, leaderboard_columns
 
+UNITS = ("_ms", "_tok_s")
+
 
 def escaped(text: object) -> str:
     """Text that Markdown and HTML show as it is: no markup, no links, one line, no control or direction marks."""
     plain = "".join(c if c.isprintable() else " " for c in str(text))
-    plain = html.escape(plain, quote=False)
+    # A space of no width keeps a bare address from becoming a link.
+    plain = re.sub(r"(?i)(:)(?=//)|(\bwww)(?=\.)", "\\g<0>\u200b", html.escape(plain, quote=False))
     return re.sub(r"([\\`*_{}\[\]()#+!|<>~])", r"\\\1", plain)
 
 
@@ -51,6 +55,21 @@ def forecast_table(rows: Sequence[ForecastRow]) -> str:
     ]
     body.append(["all", sum(r.requests for r in rows), "", "", _total(rows)])
     return table(["endpoint", "requests", "input tokens at most", "output tokens at most", "USD at most"], body)
+
+
+def figures(rows: pl.DataFrame, label: str, columns: Sequence[tuple[str, str]]) -> str:
+    """One line a row of `rows`: `label`, then each column of (header, name) with the interval that stands beside it."""
+    body = [[row[label], *(_figure(row, name) for _, name in columns)] for row in rows.iter_rows(named=True)]
+    return table([label, *(header for header, _ in columns)], body)
+
+
+def _figure(row: dict[str, Any], column: str) -> str:
+    # Units end a column's name, and the bound's mark stands before them: ttft_p50_lo_ms.
+    stem, unit = next(((column.removesuffix(end), end) for end in UNITS if column.endswith(end)), (column, ""))
+    value, lo, hi = row[column], row[f"{stem}_lo{unit}"], row[f"{stem}_hi{unit}"]
+    if value is None:
+        return "cannot tell"
+    return f"{value:.4g} [{lo:.4g}, {hi:.4g}]" if lo is not None and hi is not None else f"{value:.4g} (n too small)"
 
 
 def leaderboard_tables(leaderboard: pl.DataFrame) -> str:

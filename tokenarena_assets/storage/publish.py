@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -32,16 +33,22 @@ def publish(home: Home, specs: Sequence[TableSpec]) -> dict[str, int]:
     with (home.root / ".publish.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with replacing(home.database) as temporary:
+            leftover = _wal(temporary)
             temporary.unlink(missing_ok=True)
+            leftover.unlink(missing_ok=True)  # of a publisher of the same number that was killed
             counts = _build(Lake(home.lake), temporary, specs)
-            leftover = temporary.with_name(temporary.name + ".wal")
             if leftover.exists():
                 raise TokenArenaError(
                     f"{leftover} was left behind: the new database is not whole", mend="publish again"
                 )
         # A stale log of the old file would be replayed into the new one.
-        home.database.with_name(home.database.name + ".wal").unlink(missing_ok=True)
+        _wal(home.database).unlink(missing_ok=True)
     return counts
+
+
+def _wal(database: Path) -> Path:
+    """DuckDB's write-ahead log of a database file."""
+    return database.with_name(database.name + ".wal")
 
 
 def _build(lake: Lake, path: Path, specs: Sequence[TableSpec]) -> dict[str, int]:
@@ -65,8 +72,9 @@ def _build(lake: Lake, path: Path, specs: Sequence[TableSpec]) -> dict[str, int]
 def _add_table(connection: duckdb.DuckDBPyConnection, spec: TableSpec, files: list[Path]) -> int:
     name = spec.name
     if spec.published == "view":
-        folder = str(files[0].parent.parent).replace("'", "''")
-        scan = f"read_parquet('{folder}/day=*/part-0.parquet', hive_partitioning = false, union_by_name = true)"
+        folder = re.sub(r"([*?\[])", r"[\1]", str(files[0].parent.parent))  # the folder's own name is no pattern
+        pattern = _text(f"{folder}/day=*/part-0.parquet")
+        scan = f"read_parquet({pattern}, hive_partitioning = false, union_by_name = true)"
         connection.execute(f'create view "{name}" as from {scan}')
     else:
         order = ", ".join(dict.fromkeys(("day", *spec.key)))
@@ -87,35 +95,53 @@ def _text(value: str) -> str:
 def open_published(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
     """The published database, read-only, with file access limited to the lake.
 
-    Where another program holds the file open for writing, a private copy is opened instead: an analyst's shell must
-    not keep others from reading.
+    Where another program holds the file open for writing, or has left its log beside it, a private copy is opened
+    instead: an analyst's shell must neither keep others from reading nor change what they read.
 
     Raises:
         MissingTableError: nothing has been published yet.
+        TokenArenaError: the file is not a whole database.
     """
     if not home.database.exists():
         raise MissingTableError(f"{home.database} does not exist", mend="publish one: tokenarena run (or make demo)")
     with tempfile.TemporaryDirectory(prefix="tokenarena-") as folder:
         try:
-            connection = _connect(home.database, home.lake)
-        except duckdb.IOException as error:
-            if "lock" not in str(error):
-                raise TokenArenaError(f"{home.database} cannot be opened: {error}", mend="publish it anew") from error
-            copy = Path(folder) / home.database.name
-            shutil.copyfile(home.database, copy)
-            connection = _connect(copy, home.lake)
+            connection = _connect_or_copy(home, Path(folder))
+        except duckdb.Error as error:
+            raise TokenArenaError(f"{home.database} cannot be opened: {error}", mend="publish it anew") from error
         try:
             yield connection
         finally:
             connection.close()
 
 
-def _connect(database: Path, lake: Path) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(str(database), read_only=True)
-    connection.execute("set timezone = 'UTC'")
-    connection.execute(f"set allowed_directories = [{_text(str(lake))}]")
-    connection.execute("set enable_external_access = false")
-    connection.execute("set lock_configuration = true")
+def _connect_or_copy(home: Home, folder: Path) -> duckdb.DuckDBPyConnection:
+    if not _wal(home.database).exists():
+        try:
+            return _connect(home.database, home.lake, folder)
+        except duckdb.Error as error:
+            in_use = "lock on file" in str(error) or "already attached" in str(error)  # elsewhere, or in this process
+            if not in_use:
+                raise
+    copy = folder / home.database.name
+    shutil.copyfile(home.database, copy)
+    return _connect(copy, home.lake, folder)
+
+
+def _connect(database: Path, lake: Path, spill: Path) -> duckdb.DuckDBPyConnection:
+    # Attached, not opened: within one process, two connections to one path would share an instance and its settings.
+    connection = duckdb.connect()
+    try:
+        connection.execute("set timezone = 'UTC'")
+        connection.execute(f"attach {_text(str(database))} as tokenarena (read_only)")
+        connection.execute("use tokenarena")
+        connection.execute(f"set temp_directory = {_text(str(spill))}")
+        connection.execute(f"set allowed_directories = [{_text(str(lake))}]")
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
+    except duckdb.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -129,6 +155,8 @@ def rows_of(
 
 
 READING = frozenset({"SELECT", "EXPLAIN", "PRAGMA", "RELATION", "CALL"})
+# DuckDB runs a COPY under EXPLAIN ANALYZE and in a common table expression, and the lake is within its reach.
+COPY = re.compile(r"(?i)\bcopy\b")
 
 
 def run_query(connection: duckdb.DuckDBPyConnection, text: str) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -147,6 +175,11 @@ def run_query(connection: duckdb.DuckDBPyConnection, text: str) -> tuple[list[st
     if kind not in READING:
         raise TokenArenaError(
             f"{kind} is not allowed: the published database is read-only", mend="to export, use --csv or --json"
+        )
+    if COPY.search(text):
+        raise TokenArenaError(
+            "a query must not hold the word COPY: the published database is read-only",
+            mend="to export, use --csv or --json; to look for the word, write 'co' || 'py'",
         )
     try:
         cursor = connection.execute(text)

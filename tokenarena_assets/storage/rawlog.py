@@ -13,6 +13,7 @@ import io
 import json
 import os
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -26,7 +27,8 @@ from tokenarena_assets.storage.files import replacing, write_text
 from tokenarena_assets.storage.home import Home
 
 ROUND_FILE = re.compile(r"^round=(?P<round_id>[A-Za-z0-9._-]+?)\.jsonl(?P<form>\.zst|\.gz|\.part)?$")
-MAX_LINE_BYTES = 64 * 1024 * 1024
+MAX_LINE_BYTES = 128 * 1024 * 1024  # more than the largest response makes, control characters written as \u0001
+COMPRESSED_READ_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,46 +116,61 @@ def read_lines(path: Path) -> Iterator[RawLine]:
                 number += 1
                 if data.endswith(b"\n"):
                     yield RawLine(name, number, data[:-1])
+                elif len(data) == MAX_LINE_BYTES:
+                    _skip_line(stream)
+                    yield RawLine(name, number, data, "line_too_long")
                 else:
-                    oversized = len(data) == MAX_LINE_BYTES
-                    yield RawLine(name, number, data, "line_too_long" if oversized else "no_line_end")
-    except (zstandard.ZstdError, EOFError, OSError) as error:
+                    yield RawLine(name, number, data, "no_line_end")
+    except (zstandard.ZstdError, zlib.error, EOFError, OSError) as error:
         yield RawLine(name, number + 1, b"", f"unreadable_file: {error}")
+
+
+def _skip_line(stream: IO[bytes]) -> None:
+    while (rest := stream.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
+        pass
 
 
 def _open_plain(path: Path) -> IO[bytes]:
     if path.name.endswith(".zst"):
-        raw = path.open("rb")
-        # read_across_frames: an appended frame is part of the log; the reader raises on a frame cut short.
-        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True, closefd=True)
-        return io.BufferedReader(_StrictReader(reader, path))
+        return io.BufferedReader(_ZstdFrames(path))
     if path.name.endswith(".gz"):
+        if path.stat().st_size == 0:
+            raise EOFError("the file is empty")
         return cast("IO[bytes]", gzip.open(path, "rb"))
     return path.open("rb")
 
 
-class _StrictReader(io.RawIOBase):
-    """A zstd stream that counts what it gives, so that a cut file raises instead of looking complete."""
+class _ZstdFrames(io.RawIOBase):
+    """The content of one zstd frame after the other; a file that ends inside a frame raises."""
 
-    def __init__(self, reader: Any, path: Path) -> None:
-        self._reader = reader
-        self._expected = zstandard.frame_content_size(_head(path))
-        self._given = 0
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._ready = b""
+        self._in_frame = True  # a file without any frame is cut as well
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        count = int(self._reader.readinto(buffer))
-        self._given += count
-        if count == 0 and self._given < self._expected:
-            raise EOFError(f"the file ends after {self._given} of {self._expected} bytes")
+        while not self._ready:
+            data = self._frame.unused_data or self._file.read(COMPRESSED_READ_BYTES)
+            if not data:
+                if self._in_frame:
+                    raise EOFError("the file ends inside a zstd frame")
+                return 0
+            if self._frame.eof:
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+            self._ready = self._frame.decompress(data)
+            self._in_frame = not self._frame.eof
+        count = min(len(buffer), len(self._ready))
+        buffer[:count] = self._ready[:count]
+        self._ready = self._ready[count:]
         return count
 
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(18)  # the longest zstd frame header
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 class RoundWriter:
@@ -163,7 +180,7 @@ class RoundWriter:
         """Start a round (`manifest` given) or go on with one that was cut off (`manifest` None).
 
         Raises:
-            TokenArenaError: another process is writing this round.
+            TokenArenaError: another process is writing this round, or has sealed it meanwhile.
         """
         folder = home.raw_day(day)
         folder.mkdir(parents=True, exist_ok=True)
@@ -171,6 +188,8 @@ class RoundWriter:
         self.round_id = round_id
         if manifest is not None:
             write_text(manifest_path(self.path, round_id), json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+        if manifest is None and not self.path.exists():
+            raise self._sealed_meanwhile()
         self._file = self.path.open("ab")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -179,7 +198,17 @@ class RoundWriter:
             raise TokenArenaError(
                 f"{self.path} is being written by another process", mend="wait for that round to end"
             ) from None
+        if self._sealed_path.exists():  # its seal comes before the open file goes
+            self._file.close()
+            raise self._sealed_meanwhile()
         self._end_torn_line()
+
+    @property
+    def _sealed_path(self) -> Path:
+        return self.path.with_name(f"round={self.round_id}.jsonl.zst")
+
+    def _sealed_meanwhile(self) -> TokenArenaError:
+        return TokenArenaError(f"round {self.round_id} was sealed by another process", mend="start a new round")
 
     def _end_torn_line(self) -> None:
         # A torn line stays, as evidence; the next record must not be glued to it.
@@ -203,7 +232,7 @@ class RoundWriter:
     def seal(self, state: str) -> Path:
         """Compress the round, write its seal, remove the open form. `state`: complete or partial."""
         os.fsync(self._file.fileno())
-        sealed = self.path.with_name(f"round={self.round_id}.jsonl.zst")
+        sealed = self._sealed_path
         content = self.path.read_bytes()
         with replacing(sealed) as temporary:
             temporary.write_bytes(zstandard.ZstdCompressor(level=6, write_checksum=True).compress(content))
@@ -221,8 +250,12 @@ class RoundWriter:
 
 
 def is_being_written(path: Path) -> bool:
-    """Whether some process holds the lock of an open round."""
-    with path.open("rb") as file:
+    """Whether some process holds the lock of an open round, or has just sealed it."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return True
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
@@ -236,8 +269,8 @@ def failures_by_endpoint(path: Path) -> dict[str, dict[str, int]]:
     for line in read_lines(path):
         try:
             record = json.loads(line.data)
-            status, endpoint_id = record["status"], record["endpoint_id"]
-        except (ValueError, KeyError, TypeError):
+            status, endpoint_id = str(record["status"]), str(record["endpoint_id"])
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue  # malformed lines are the chain's to report, with their place
         if status not in ("ok", "truncated"):
             reasons = failures.setdefault(endpoint_id, {})

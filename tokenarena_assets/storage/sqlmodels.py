@@ -52,11 +52,20 @@ class SqlModel:
         """
         try:
             statements = sqlglot.parse(self.sql, dialect="duckdb")
-        except sqlglot.errors.ParseError as error:
-            raise ConfigError(self.path, f"not valid SQL: {error}", mend="run it in a DuckDB shell") from error
+        except sqlglot.errors.SqlglotError as error:
+            first = (getattr(error, "errors", None) or [{}])[0]
+            problem = f"not valid SQL: {first.get('description') or error}"
+            raise ConfigError(self.path, problem, line=first.get("line"), mend="run it in a DuckDB shell") from error
         if len(statements) != 1 or not isinstance(statements[0], exp.Query):
-            raise ConfigError(self.path, "must hold exactly one SELECT", mend="one file, one table")
+            raise ConfigError(
+                self.path, "must hold exactly one SELECT", line=self._last_statement_line(), mend="one file, one table"
+            )
         return statements[0]
+
+    def _last_statement_line(self) -> int:
+        tokens = sqlglot.tokenize(self.sql, dialect="duckdb")
+        starts = [0, *(index + 1 for index, token in enumerate(tokens) if token.text == ";")]
+        return next((tokens[start].line for start in reversed(starts) if start < len(tokens)), 1)
 
     @cached_property
     def dependencies(self) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ def grade_math(text: str, gold: str, markers: Sequence[str] | None = None, toler
     `markers`, what follows the last of those. Nothing found is `no_answer`: the last number of the text counts for the
     lenient score alone. Reasoning in `<think>` tags is no answer.
     """
-    visible = unicodedata.normalize("NFKC", re.sub(r"(?s)<think>.*?(</think>|$)", "", text))
+    visible = _normalised(re.sub(r"(?s)<think>.*?(</think>|$)", "", text))
     expected = parse_number(gold)
     if expected is None:
         raise ValueError(f"gold is not a number: {gold!r}")
@@ -50,6 +50,10 @@ def grade_math(text: str, gold: str, markers: Sequence[str] | None = None, toler
         return Grade(False, lenient, extracted, "not_a_number")
     correct = matches(value)
     return Grade(correct, correct or lenient, extracted, "correct" if correct else "wrong")
+
+
+def _normalised(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).replace("−", "-")
 
 
 def _extract(text: str, markers: Sequence[str] | None) -> str | None:
@@ -87,8 +91,8 @@ def parse_number(text: str) -> Fraction | None:
 
     Takes currency signs, percent signs, units, thousands separators, trailing zeros, `a/b` and LaTeX fractions.
     """
-    plain = unicodedata.normalize("NFKC", text).replace("−", "-")[:MAX_DIGITS]
-    plain = re.sub(r"\\d?frac\{([^{}]*)\}\{([^{}]*)\}", r"\1/\2", plain)
+    plain = _normalised(text)[:MAX_DIGITS]
+    plain = re.sub(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}", r"\1/\2", plain)
     plain = re.sub(r"[$€£*`_~\\{}]|(?<=\d)\s(?=\d{3}\b)", "", plain)
     match = NUMBER.search(plain)
     if match is None:

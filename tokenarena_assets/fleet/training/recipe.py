@@ -39,5 +39,5 @@ class Recipe:
 
 RECIPES = {
     "1m": Recipe(name="arena-tiny-1m", width=128, layers=4, heads=4, feed_forward=384, steps=5000),
-    "2m": Recipe(name="arena-tiny-2m", width=192, layers=4, heads=3, feed_forward=512, steps=4000),
+    "2m": Recipe(name="arena-tiny-2m", width=192, layers=4, heads=6, feed_forward=512, steps=3200),
 }

@@ -1,0 +1,244 @@
+"""The command line as a person uses it, on real endpoints of the embedded fleet."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import psutil
+import pytest
+
+from tokenarena_assets.storage.home import Home
+from tokenarena_assets_tests.evidence import RealRound
+
+ROOT = Path(__file__).parents[2]
+ONE_ENDPOINT = """\
+endpoints:
+  - provider: arena
+    model: tiny
+    fleet: {weights: arena-tiny-1m-q8_0.gguf}
+    price: {input_usd_per_mtok: 1, output_usd_per_mtok: 2}
+"""
+
+
+def tokenarena(home: Path, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tokenarena_assets.cli", *arguments],
+        cwd=home.parent,
+        env=os.environ | {"TOKENARENA_HOME": str(home), "COLUMNS": "200", "PYTHONPATH": str(ROOT)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    if check:
+        assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which a round was probed and its day materialized, all by the command line."""
+    home = tmp_path_factory.mktemp("cli") / "arena"
+    catalog = home.parent / "one.yaml"
+    catalog.write_text(ONE_ENDPOINT)
+    probed = tokenarena(
+        home,
+        "probe",
+        "--endpoints",
+        "one.yaml",
+        "--speed-probes",
+        "6",
+        "--math-items",
+        "14",
+        "--json",
+        "--at-once",
+        "2",
+    )
+    outcome = json.loads(probed.stdout)
+    assert outcome["records_written"] == 20
+    assert set(outcome["by_status"]) <= {"ok", "truncated"}
+    assert Path(outcome["path"]).exists()
+    ran = tokenarena(home, "run", "--endpoints", "one.yaml")
+    assert "published_database" in ran.stderr, "progress is shown"
+    return home
+
+
+def test_run_rereads_the_round_and_sends_nothing_more(finished: Path) -> None:
+    rows = json.loads(
+        tokenarena(finished, "sql", "select n_raw, n_requests, n_quarantined from rounds", "--json").stdout
+    )
+    assert rows == [{"n_raw": 20, "n_requests": 20, "n_quarantined": 0}]
+
+
+def test_leaderboard(finished: Path) -> None:
+    text = tokenarena(finished, "leaderboard", "--preset", "chat").stdout
+    assert "arena/tiny@standard" in text
+    assert "chat: dollars per correct answer" in text
+    rows = json.loads(tokenarena(finished, "leaderboard", "--json").stdout)
+    assert {row["preset"] for row in rows} == {"chat", "rag", "reasoning"}
+    unknown = tokenarena(finished, "leaderboard", "--preset", "nope", check=False)
+    assert unknown.returncode == 1
+    assert "presets are: chat, rag, reasoning" in unknown.stderr
+
+
+def test_sql_works_while_another_process_holds_the_file(finished: Path) -> None:
+    query = "select preset, rank, endpoint_id, usd_per_correct from leaderboard order by 1,2"
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import duckdb; c = duckdb.connect({str(Home(finished).database)!r}); print(1, flush=True); input()",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline()
+        assert len(json.loads(tokenarena(finished, "sql", query, "--json").stdout)) == 3
+        assert tokenarena(finished, "publish").stdout.startswith("published")
+        assert tokenarena(finished, "sql", query, "--csv").stdout.startswith("preset,rank")
+    finally:
+        holder.communicate(b"\n")
+
+
+def test_sql_refuses_to_write_or_to_leave_the_lake(finished: Path) -> None:
+    for query in (
+        "create table t (a int)",
+        "copy leaderboard to 'x.csv'",
+        "select * from read_csv('/etc/passwd')",
+        "select 1; select 2",
+    ):
+        refused = tokenarena(finished, "sql", query, check=False)
+        assert refused.returncode == 1, query
+        assert refused.stderr.startswith("tokenarena: "), refused.stderr
+
+
+def test_the_published_file_opens_in_a_plain_shell(finished: Path) -> None:
+    with duckdb.connect(str(Home(finished).database), read_only=True) as connection:
+        assert connection.execute("select count(*) from requests").fetchone() == (20,)
+        comment = connection.execute("select comment from duckdb_columns() where column_name = 'ttft_ms'").fetchone()
+    assert comment is not None
+    assert "milliseconds" in comment[0]
+
+
+def test_another_day_without_rounds_says_so(finished: Path) -> None:
+    failed = tokenarena(finished, "run", "--day", "2026-10-01", "--endpoints", "one.yaml", check=False)
+    assert failed.returncode == 1
+    assert "there is no probe round of 2026-10-01" in failed.stderr
+    assert "cannot be made today" in failed.stderr
+    assert tokenarena(finished, "run", "--day", "1999-01-01", "--endpoints", "one.yaml", check=False).returncode == 1
+    assert "is not a day" in tokenarena(finished, "run", "--day", "soon", check=False).stderr
+
+
+def test_doctor_names_missing_keys_and_never_prints_present_ones(tmp_path: Path) -> None:
+    catalog = tmp_path / "keys.yaml"
+    catalog.write_text(
+        "endpoints:\n"
+        "  - {provider: a, model: m, base_url: http://127.0.0.1:9/v1, api_key_env: PRESENT_KEY}\n"
+        "  - {provider: b, model: m, base_url: http://127.0.0.1:9/v1, api_key_env: ABSENT_KEY}\n"
+    )
+    for command in (["doctor"], ["doctor", "--json"], ["endpoints"]):
+        shown = tokenarena(tmp_path / "arena", *command, "--endpoints", str(catalog), PRESENT_KEY="sk-secret-value")
+        assert "ABSENT_KEY" in shown.stdout
+        assert "sk-secret-value" not in shown.stdout + shown.stderr
+    broken = tokenarena(tmp_path / "arena", "doctor", "--endpoints", str(tmp_path / "none.yaml"), check=False)
+    assert broken.returncode == 1
+    assert "there is no such file" in broken.stdout
+
+
+def test_bad_yaml_names_file_line_and_field(tmp_path: Path) -> None:
+    catalog = tmp_path / "bad.yaml"
+    catalog.write_text("endpoints:\n  - provider: a\n    model: m\n    base_url: http://x/v1\n    regoin: us\n")
+    for command in ("probe", "run", "endpoints"):
+        failed = tokenarena(tmp_path / "arena", command, "--endpoints", str(catalog), check=False)
+        assert failed.returncode == 1
+        assert f"{catalog}:5: endpoints[0].regoin: unknown field" in failed.stderr
+        assert "Traceback" not in failed.stderr
+
+
+def test_dry_run_forecasts_and_sends_nothing(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(ONE_ENDPOINT)
+    shown = tokenarena(tmp_path / "arena", "probe", "--endpoints", "one.yaml", "--dry-run", "--json")
+    (row,) = json.loads(shown.stdout)
+    assert row["requests"] > 0
+    assert row["usd_max"] > 0
+    assert not (tmp_path / "arena").exists()
+    refused = tokenarena(tmp_path / "arena", "probe", "--endpoints", "one.yaml", "--max-usd", "0.000001", check=False)
+    assert refused.returncode == 1
+    assert "over the cap" in refused.stderr
+    assert not (tmp_path / "arena").exists()
+
+
+def test_every_command_has_help_with_an_example(tmp_path: Path) -> None:
+    for command in (
+        "demo",
+        "probe",
+        "run",
+        "leaderboard",
+        "sql",
+        "doctor",
+        "endpoints",
+        "publish",
+        "fleet up",
+        "fleet list",
+    ):
+        shown = tokenarena(tmp_path / "arena", *command.split(), "--help").stdout
+        assert "Example: tokenarena" in shown, command
+
+
+def test_nothing_published_yet_says_what_to_do(tmp_path: Path) -> None:
+    for command in (["leaderboard"], ["sql", "select 1"], ["publish"]):
+        failed = tokenarena(tmp_path / "arena", *command, check=False)
+        assert failed.returncode == 1
+        assert "mend: " in failed.stderr
+
+
+def test_fleet_up_lists_urls_serves_other_clients_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(ONE_ENDPOINT)
+    home = tmp_path / "arena"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tokenarena_assets.cli", "fleet", "up", "--list", "--endpoints", "one.yaml"],
+        cwd=tmp_path,
+        env=os.environ | {"TOKENARENA_HOME": str(home), "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        name, url = process.stdout.readline().rstrip("\n").split("\t")
+        assert name == "arena/tiny@standard"
+        for listing in (["fleet", "--list"], ["fleet", "list"]):
+            assert tokenarena(home, *listing).stdout == f"{name}\t{url}\n"
+        import httpx
+
+        answer = httpx.post(
+            f"{url}/chat/completions", json={"messages": [{"role": "user", "content": "2 + 2 = ?"}]}, timeout=30
+        )
+        assert answer.json()["choices"][0]["message"]["content"]
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert children
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+    deadline = time.monotonic() + 20
+    while any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children):
+        assert time.monotonic() < deadline, "a server outlived the command"
+        time.sleep(0.05)
+    assert tokenarena(home, "fleet", "list", check=False).returncode == 1
+
+
+def test_demo_evidence_leads_back_to_real_inference(real_round: RealRound) -> None:
+    """The embedded endpoints are real: text, usage, log-probabilities and server timings differ by request."""
+    assert len({record["text"] for record in real_round.records}) > len(real_round.records) / 4
+    assert all(record["response_headers"]["server"] == "llama.cpp" for record in real_round.records)
+    assert all(record["usage"]["output_tokens"] > 0 for record in real_round.records)
+    graded = [record for record in real_round.records if record["item"]]
+    assert all(record["logprobs"] for record in graded)

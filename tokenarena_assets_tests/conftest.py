@@ -1,0 +1,56 @@
+"""Fixtures that several folders share: one real round over the embedded fleet, and homes made from its rows."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tokenarena_assets.endpoints import Catalog, embedded_catalog_path, load_catalog
+from tokenarena_assets.fleet.serving import serving
+from tokenarena_assets.probing.plan import PlanOptions
+from tokenarena_assets.probing.round import plan_round, run_round, today
+from tokenarena_assets.storage.home import Home
+from tokenarena_assets.storage.rawlog import read_lines, rounds_of
+from tokenarena_assets.suites.suite import SuiteSizes
+from tokenarena_assets_tests.evidence import RealRound
+
+SMALL = SuiteSizes(speed_probes=6, math_items=14, speed_output_tokens=48, math_output_tokens=64)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees the settings or the home of the person who runs it."""
+    for name in list(os.environ):
+        if name.startswith(("TOKENARENA_", "DAGSTER_HOME")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("TOKENARENA_HOME", str(tmp_path / "arena"))
+
+
+@pytest.fixture(scope="session")
+def few_endpoints() -> Catalog:
+    """Four endpoints of the embedded fleet: a reference, its replica, its coarse form and one of the other family."""
+    catalog = load_catalog(embedded_catalog_path())
+    wanted = (
+        "arena-first-party/arena-tiny-1m",
+        "northwind/arena-tiny-1m",
+        "emberworks/arena-tiny-1m",
+        "bluebird/arena-tiny-2m",
+    )
+    return Catalog(endpoints=tuple(e for e in catalog.endpoints if e.endpoint_id.startswith(wanted)))
+
+
+@pytest.fixture(scope="session")
+def real_round(few_endpoints: Catalog, tmp_path_factory: pytest.TempPathFactory) -> RealRound:
+    """One small round of real inference, made once a session."""
+    home = Home(tmp_path_factory.mktemp("real") / "arena")
+    plan = plan_round(home, today(), few_endpoints.endpoints, PlanOptions(sizes=SMALL))
+    with serving(few_endpoints.endpoints) as urls:
+        outcome = run_round(home, plan, urls)
+    found = rounds_of(home, plan.day)[0]
+    records: list[dict[str, Any]] = [json.loads(line.data) for line in read_lines(outcome.path)]
+    assert found.manifest is not None
+    return RealRound(home, plan.day, found.manifest, records)

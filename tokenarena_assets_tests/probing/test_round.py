@@ -1,0 +1,251 @@
+"""A round as a whole: who is asked, how much at once, with which key, and when it gives up."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from tokenarena_assets.probing.client import redacted
+from tokenarena_assets.probing.plan import PlanOptions
+from tokenarena_assets.storage.home import Home
+from tokenarena_assets.storage.rawlog import failures_by_endpoint, rounds_of
+from tokenarena_assets.suites.suite import SuiteSizes
+from tokenarena_assets_tests.probing.rounds import (
+    QUICK,
+    content_of_every_file,
+    endpoint,
+    planned_ids,
+    run,
+    speed_only,
+)
+from tokenarena_assets_tests.servers.misbehaving import (
+    BEHAVIOURS,
+    Answer,
+    MisbehavingServer,
+    closed_port,
+    in_company,
+    in_turn,
+    streams,
+)
+
+
+def _statuses(records: list[dict[str, object]]) -> Counter[object]:
+    return Counter(record["status"] for record in records)
+
+
+def test_a_missing_key_is_named_and_nothing_is_sent(
+    home: Home, server: MisbehavingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ABSENT_KEY", raising=False)
+    monkeypatch.setenv("BLANK_KEY", " \n")
+    monkeypatch.setenv("BROKEN_KEY", "sk-one\nX-Other: two")
+    monkeypatch.setenv("FOREIGN_KEY", "sk-schlüssel")
+    without = {"absent": "ABSENT_KEY", "blank": "BLANK_KEY", "broken": "BROKEN_KEY", "foreign": "FOREIGN_KEY"}
+    endpoints = [endpoint(name, server.url(f"good/{name}"), api_key_env=key) for name, key in without.items()]
+    ran = run(home, [*endpoints, endpoint("keyless", server.url("good/keyless"))], speed_only(2))
+    for name, variable in without.items():
+        assert {record["error"] for record in ran.of(name)} == {
+            f"missing key: set {variable}"
+            if name in ("absent", "blank")
+            else f"unusable key: {variable} holds characters that no HTTP header can carry"
+        }
+        assert _statuses(ran.of(name)) == {"not_sent": 2}
+    assert _statuses(ran.of("keyless")) == {"ok": 2}
+    assert {request.route for request in server.seen} == {"good/keyless"}
+    assert all("authorization" not in request.headers for request in server.seen)
+    assert sorted(record["request_id"] for record in ran.records) == planned_ids(ran.plan)
+    assert not any(b"sk-" in content for content in content_of_every_file(home.root).values())
+
+
+@pytest.mark.parametrize(
+    "key", ["sk-plain", "with/slash+plus==", 'quo"te', "back\\slash", "sk-1\r\n", "test", "status", "0"]
+)
+def test_an_echoed_key_is_in_no_file(
+    home: Home, server: MisbehavingServer, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("TEST_KEY", key)
+    names = ("echo", "unauthorized", "good")
+    ran = run(home, [endpoint(name, server.url(name), api_key_env="TEST_KEY") for name in names], speed_only(2))
+    assert {request.headers["authorization"] for request in server.seen} == {f"Bearer {key.strip()}"}
+    # A key that happens to be a word of our own must not change what the record says of itself.
+    assert sorted(record["request_id"] for record in ran.records) == planned_ids(ran.plan)
+    assert {record["endpoint_id"] for record in ran.records} == {f"test/{name}@standard" for name in names}
+    assert _statuses(ran.records) == {"ok": 2, "http_4xx": 2, "in_stream_error": 2}
+    assert {record["text"] for record in ran.of("echo")} == {"Your key is [key removed]!"}
+    assert all("Incorrect API key provided: [key removed]" in r["error_body"] for r in ran.of("unauthorized"))
+    if key not in ("test", "status", "0"):
+        escaped = json.dumps(key.strip())[1:-1].encode()
+        for content in content_of_every_file(home.root).values():
+            assert key.strip().encode() not in content
+            assert escaped not in content
+
+
+@pytest.mark.parametrize("written", ["a/b+c=", r"a\/b+c=", "a%2Fb%2Bc%3D", "a/b%2Bc%3D"])
+def test_a_key_is_removed_in_every_form_it_is_written_in(written: str) -> None:
+    names = ("error", "text", "reasoning", "tool_arguments", "finish_reason", "response_id", "served_model")
+    record = dict.fromkeys(names) | {
+        "usage": {"raw": {written: [written]}},
+        "response_headers": {"location": f"https://x/?key={written}"},
+        "error_body": f"<{written}>",
+        "frames": [[1, written]],
+    }
+    assert written not in json.dumps(redacted(record, "a/b+c="))
+    assert written.replace("\\", "\\\\") not in json.dumps(redacted(record, "a/b+c="))
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("refused", "connect_failed: ConnectError"),
+        ("unauthorized", "http_4xx: HTTP 401"),
+        ("not_found", "http_4xx: HTTP 404"),
+        ("redirect", "http_3xx: HTTP 302"),
+        ("hang_before_headers", "timeout_first: no end within the limit"),
+    ],
+)
+def test_a_hopeless_endpoint_is_given_up_after_three(home: Home, name: str, why: str) -> None:
+    with MisbehavingServer() as other:
+        behaviours = BEHAVIOURS | {"redirect": BEHAVIOURS["not_found"]}
+        from tokenarena_assets_tests.servers.misbehaving import redirects
+
+        behaviours["redirect"] = redirects(other.url("good"))
+        with MisbehavingServer(behaviours) as server:
+            url = f"http://127.0.0.1:{closed_port()}" if name == "refused" else server.url(name)
+            endpoints = [endpoint(name, url), endpoint("good", server.url("good"))]
+            ran = run(home, endpoints, speed_only(8), replace(QUICK, first_s=0.1 if "hang" in name else 2.0))
+            sent = len(server.requests_of(name))
+    assert len(ran.of(name)) == 8
+    assert _statuses(ran.of(name))["not_sent"] == 5
+    reasons = {record["error"] for record in ran.of(name) if record["status"] == "not_sent"}
+    assert len(reasons) == 1
+    assert reasons.pop().startswith(f"given up after 3 in a row: {why}")
+    assert sent == (0 if name == "refused" else 3)
+    assert len(ran.of("good")) == 8
+    assert sorted(record["request_id"] for record in ran.records) == planned_ids(ran.plan)
+
+
+@pytest.mark.parametrize("name", ["rate_limited", "server_error", "cut", "html", "mixed"])
+def test_what_may_pass_is_asked_to_the_end(home: Home, name: str) -> None:
+    lost, good = BEHAVIOURS["not_found"], BEHAVIOURS["good"]
+    with MisbehavingServer(BEHAVIOURS | {"mixed": in_turn(lost, lost, good, lost, lost, good)}) as server:
+        ran = run(home, [endpoint(name, server.url(name))], speed_only(6))
+        assert len(server.seen) == 6
+    assert "not_sent" not in _statuses(ran.records)
+
+
+def test_requests_in_flight_stay_within_both_caps(home: Home) -> None:
+    endpoints_of = ("a", "b", "c", "d")
+    for at_once, each, expected in ((3, 2, 3), (1, 2, 1), (16, 1, 4), (16, 2, 8)):
+        with MisbehavingServer({"good": in_company(expected, streams(Answer()))}) as server:
+            endpoints = [endpoint(name, server.url(f"good/{name}")) for name in endpoints_of]
+            options = PlanOptions(
+                suites=("quality_math",),
+                sizes=SuiteSizes(math_items=4),
+                at_once=at_once,
+                at_once_per_endpoint=each,
+            )
+            ran = run(Home(home.root / f"{at_once}-{each}"), endpoints, options)
+            assert server.most_in_flight == expected
+            assert max(server.most_of_route.values()) <= each
+            assert _statuses(ran.records) == {"ok": 16}
+
+
+def test_speed_is_measured_one_request_at_a_time_an_endpoint(home: Home) -> None:
+    with MisbehavingServer({"good": in_company(3, streams(Answer()))}) as server:
+        endpoints = [endpoint(name, server.url(f"good/{name}")) for name in ("a", "b", "c")]
+        run(home, endpoints, speed_only(4, at_once=16, at_once_per_endpoint=4))
+        assert server.most_in_flight == 3
+        assert set(server.most_of_route.values()) == {1}
+
+
+def test_a_paced_stream_gives_back_its_times(home: Home) -> None:
+    answer = Answer(first_after_s=0.1, gap_s=0.01, prompt_tokens=31)
+    with MisbehavingServer({"paced": streams(answer)}) as server:
+        ran = run(home, [endpoint("paced", server.url("paced"))], speed_only(2))
+    first, second = ran.records
+    for record in (first, second):
+        timing = record["timing"]
+        gaps = len(answer.tokens) - 1
+        # A sleep is never shorter than asked, so these bounds below are certain; those above are generous.
+        assert 100 <= timing["ttft_ms"] <= 600
+        assert timing["ttfb_ms"] < timing["ttft_ms"] == timing["ttfo_ms"]
+        assert timing["ttft_ms"] + 5 * gaps <= timing["e2e_ms"]
+        assert 100 + 10 * gaps <= timing["e2e_ms"] <= 3_000
+        assert timing["speed_method"] == "one_token_per_event"
+        assert 20 <= timing["output_speed_tok_s"] <= 130
+        assert record["usage"]["input_tokens"] == 31
+        assert record["http_status"] == 200
+        assert (record["finish_reason"], record["response_id"], record["served_model"]) == ("stop", "chat-1", "served")
+    # The second went over the connection that the first had opened.
+    assert first["connect_ms"] > 0
+    assert second["connect_ms"] is None
+    assert first["tls_ms"] is None
+
+
+def test_a_closed_connection_is_opened_anew(home: Home, server: MisbehavingServer) -> None:
+    ran = run(home, [endpoint("closing", server.url("close_after_answer"))], speed_only(4))
+    assert _statuses(ran.records) == {"ok": 4}
+    assert all(record["connect_ms"] > 0 for record in ran.records)
+
+
+def test_after_every_kind_of_failure_the_endpoint_can_be_asked_again(home: Home) -> None:
+    bad = ("cut", "hang_after_first_token", "huge_event", "close_at_once", "server_error", "hang_before_headers")
+    turns = in_turn(*(behaviour for name in bad for behaviour in (BEHAVIOURS[name], BEHAVIOURS["good"])))
+    with MisbehavingServer({"turns": turns}) as server:
+        ran = run(home, [endpoint("turns", server.url("turns"))], speed_only(2 * len(bad)), replace(QUICK, first_s=0.5))
+    order = {record["request_id"]: record["status"] for record in ran.records}
+    statuses = [order[probe.request_id] for probe in ran.plan.probes["speed"]]
+    assert statuses[1::2] == ["ok"] * len(bad)
+    assert statuses[::2] == ["dropped", "timeout_stall", "too_large", "dropped", "http_5xx", "timeout_first"]
+
+
+def test_what_is_sent_is_what_the_catalog_and_the_suite_say(home: Home, server: MisbehavingServer) -> None:
+    asked = endpoint(
+        "asked", server.url("good"), request_model="org/real-name", top_logprobs=3, extra_body={"top_k": 0, "seed": 7}
+    )
+    ran = run(home, [asked], PlanOptions(sizes=SuiteSizes(speed_probes=1, math_items=1)))
+    speed, quality = server.seen
+    common = {"model": "org/real-name", "stream": True, "stream_options": {"include_usage": True}, "top_k": 0, "seed": 7}
+    assert {name: speed.json[name] for name in common} == common
+    assert (speed.json["temperature"], speed.json["max_tokens"]) == (1.0, 200)
+    assert "logprobs" not in speed.json
+    assert (quality.json["temperature"], quality.json["max_tokens"], quality.json["top_logprobs"]) == (0.0, 512, 3)
+    assert speed.path == "/good/chat/completions"
+    assert speed.headers["accept-encoding"] == "identity"
+    recorded = {record["suite"]: record for record in ran.records}
+    assert recorded["quality_math"]["request"]["body"] == quality.json
+    assert recorded["quality_math"]["item"]["answer_value"]
+    assert "solution" not in recorded["quality_math"]["item"]
+    assert recorded["speed"]["item"] is None
+    assert len(rounds_of(home, ran.plan.day)) == 1
+
+
+def test_failures_are_summed_up_by_endpoint(home: Home, server: MisbehavingServer) -> None:
+    ran = run(home, [endpoint(name, server.url(name)) for name in ("good", "rate_limited", "empty")], speed_only(2))
+    assert failures_by_endpoint(ran.outcome.path) == {
+        "test/rate_limited@standard": {"http_429: HTTP 429": 2},
+        "test/empty@standard": {"empty: no generated token": 2},
+    }
+
+
+def test_the_environments_proxy_is_not_used(
+    home: Home, server: MisbehavingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port()}")
+    assert _statuses(run(home, [endpoint("good", server.url("good"))], speed_only()).records) == {"ok": 1}
+
+
+def test_progress_is_told_after_each_record(home: Home, server: MisbehavingServer) -> None:
+    from tokenarena_assets.probing.round import plan_round, run_round, today
+
+    endpoints = [endpoint("good", server.url("good")), endpoint("lost", server.url("not_found"))]
+    plan = plan_round(home, today(), endpoints, speed_only(2))
+    told: list[tuple[str, int, int, int]] = []
+    urls = {e.endpoint_id: str(e.base_url) for e in endpoints}
+    run_round(home, plan, urls, limits=QUICK, progress=lambda *step: told.append(step))
+    assert [(suite, done, of) for suite, done, of, _ in told] == [("speed", n, 4) for n in (1, 2, 3, 4)]
+    assert told[-1][3] == 2

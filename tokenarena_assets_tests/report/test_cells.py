@@ -1,0 +1,108 @@
+"""The leaderboard's cells: every figure with its unit, interval and n, or why there is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tokenarena_assets.report.cells import leaderboard_cells, leaderboard_columns
+from tokenarena_assets_tests.report.rows import leaderboard_row
+
+
+def line(**given: Any) -> dict[str, tuple[str, ...]]:
+    rows = [leaderboard_row(**given)]
+    (cells,) = leaderboard_cells(rows)
+    return dict(zip(leaderboard_columns(rows), cells, strict=True))
+
+
+def test_a_row_in_full() -> None:
+    assert line() == {
+        "rank": ("1", "(1-2)"),
+        "endpoint": ("p/m@s",),
+        "$ per thousand correct": ("1.23", "[1.01, 1.50]", "n=70"),
+        "quality": ("80.0%", "[69.0, 87.6]", "n=70"),
+        "vs ref.": ("cannot tell",),
+        "output tok/s": ("123", "[120, 130]", "n=8"),
+        "TTFT ms": ("1,234", "[1,000, 1,500]", "n=8"),
+        "blend $/Mtok": ("0.1550",),
+        "success": ("88%", "n=8"),
+    }
+
+
+def test_nothing_known_says_so_and_never_none_or_nan() -> None:
+    empty = dict.fromkeys(leaderboard_row()) | {"endpoint_id": "p/m@s", "rank_note": "price or token usage unknown"}
+    cells = line(**empty)
+    assert cells["rank"] == ("-",)
+    assert cells["$ per thousand correct"] == ("price or token usage unknown",)
+    assert cells["quality"] == cells["output tok/s"] == cells["TTFT ms"] == ("cannot tell", "n=0")
+    assert cells["blend $/Mtok"] == ("no price",)
+    assert cells["success"] == cells["vs ref."] == ("-",)
+    assert not any("None" in part or "nan" in part for cell in cells.values() for part in cell)
+
+
+def test_zero_correct_shows_its_bound() -> None:
+    cells = line(
+        rank=None, rank_lo=None, rank_hi=None, usd_per_correct=None, usd_per_correct_lo=0.0042, usd_per_correct_hi=None
+    )
+    assert cells["$ per thousand correct"] == ("> 4.20", "0 of 70 correct")
+    assert cells["rank"] == ("-",)
+
+
+def test_too_few_for_an_interval() -> None:
+    cells = line(ttft_ms_lo=None, ttft_ms_hi=None, ttft_ms_n=5, usd_per_correct_lo=None, usd_per_correct_hi=None)
+    assert cells["TTFT ms"] == ("1,234", "n too small", "n=5")
+    assert cells["$ per thousand correct"] == ("1.23", "no interval", "n=70")
+
+
+def test_a_measured_zero_is_a_value() -> None:
+    cells = line(quality=0.0, quality_lo=0.0, quality_hi=0.05, success_rate=0.0, usd_per_correct=0.0)
+    assert cells["quality"] == ("0%", "[0, 5.00]", "n=70")
+    assert cells["success"] == ("0%", "n=8")
+    assert cells["$ per thousand correct"][0] == "0"
+
+
+def test_a_rank_of_ones_own_has_no_brackets() -> None:
+    assert line(rank=3, rank_lo=3, rank_hi=3)["rank"] == ("3",)
+
+
+@pytest.mark.parametrize(
+    ("costs", "header"),
+    [
+        ([1e-6, 2e-6, 1.0], "$ per million correct"),
+        ([1e-6, 2e-3, 1.0], "$ per thousand correct"),
+        ([None, None], "$ per thousand correct"),
+        ([None, 1e-6], "$ per million correct"),
+        ([0.0], "$ per thousand correct"),
+        ([], "$ per thousand correct"),
+    ],
+)
+def test_the_scale_follows_the_median_cost(costs: list[float | None], header: str) -> None:
+    assert leaderboard_columns([leaderboard_row(usd_per_correct=cost) for cost in costs])[2] == header
+
+
+def test_one_scale_for_all_rows() -> None:
+    rows = [leaderboard_row(usd_per_correct=cost) for cost in (1e-6, 2e-6, 3e-3)]
+    assert [cells[2][0] for cells in leaderboard_cells(rows)] == ["1.00", "2.00", "3,000"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.000012345, "0.0000123"), (0.5, "0.500"), (1.0, "1.00"), (99.96, "99.96"[:2] + ".96"), (1234567.0, "1,234,567"), (2.5e12, "2.5e+12")],
+)  # fmt: skip
+def test_three_significant_digits(value: float, text: str) -> None:
+    got = line(output_speed_tok_s=value)["output tok/s"][0]
+    assert float(got.replace(",", "")) == pytest.approx(value, rel=5e-3)
+    if value != 99.96:
+        assert got == text
+
+
+def test_ranked_first_then_by_cost_and_unknown_last() -> None:
+    rows = [
+        leaderboard_row(endpoint_id="unpriced", rank=None, usd_per_correct=None, usd_per_correct_lo=None),
+        leaderboard_row(endpoint_id="few", rank=None, usd_per_correct=0.1),
+        leaderboard_row(endpoint_id="third", rank=3),
+        leaderboard_row(endpoint_id="b", rank=1, usd_per_correct=0.001),
+        leaderboard_row(endpoint_id="a", rank=1, usd_per_correct=0.002),
+    ]
+    assert [cells[1][0] for cells in leaderboard_cells(rows)] == ["b", "a", "third", "few", "unpriced"]
