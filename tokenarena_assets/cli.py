@@ -138,7 +138,7 @@ def probe(
         list[str] | None, typer.Option("--suite", help="Suite to ask; may be given again. Default: all.")
     ] = None,
     at_once: Annotated[
-        int | None, typer.Option("--at-once", min=1, max=512, help="Requests in flight at most.")
+        int | None, typer.Option("--at-once", min=1, max=512, help="Requests in flight, shared out over the endpoints.")
     ] = None,
     max_output_tokens: Annotated[int | None, typer.Option(min=1, help="Cap on output tokens of each request.")] = None,
     speed_probes: Annotated[int | None, typer.Option(min=1, help="Speed probes an endpoint.")] = None,
@@ -186,7 +186,7 @@ def _options(
     if suite:
         options = replace(options, suites=tuple(dict.fromkeys(suite)))
     if at_once is not None:
-        options = replace(options, at_once=at_once)
+        options = replace(options, at_once=at_once, at_once_asked=True)
     if max_usd is not None:
         options = replace(options, max_round_usd=Decimal(str(max_usd)))
     return options
@@ -274,6 +274,7 @@ def leaderboard(
 
 
 def _print_leaderboards(home: Home, preset: str | None, day: str | None, *, as_json: bool) -> None:
+    from tokenarena_assets.report.cells import price_scale
     from tokenarena_assets.report.terminal import print_json, print_leaderboard
     from tokenarena_assets.storage.publish import open_published, rows_of
 
@@ -299,7 +300,7 @@ def _print_leaderboards(home: Home, preset: str | None, day: str | None, *, as_j
         print_json(chosen)
         return
     for name in [preset] if preset else presets:
-        print_leaderboard(name, [row for row in chosen if row["preset"] == name])
+        print_leaderboard(name, [row for row in chosen if row["preset"] == name], price_scale(rows))
     invented = " Prices of the embedded fleet are invented." if any(row["is_embedded"] for row in chosen) else ""
     print(
         f"UTC day {chosen[0]['day']}. Measured; medians and shares with 95 % intervals. Those not told apart share "

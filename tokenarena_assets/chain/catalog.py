@@ -1,4 +1,4 @@
-"""All tables of the chain by name, wherever they are made, in an order in which each follows what it reads."""
+"""All tables of the chain by name, wherever they are made."""
 
 from __future__ import annotations
 
@@ -29,3 +29,9 @@ def sql_models() -> dict[str, SqlModel]:
 def table_specs() -> dict[str, TableSpec]:
     """Every table's declaration by name."""
     return {spec.name: spec for spec in PYTHON_TABLES} | {name: model.spec for name, model in sql_models().items()}
+
+
+def final_tables() -> list[str]:
+    """The tables that no SQL model reads; every other table is upstream of one of them."""
+    read = {name for model in sql_models().values() for name in model.dependencies}
+    return sorted(table_specs().keys() - read)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from tokenarena_assets.endpoints.catalog import Endpoint
 from tokenarena_assets.suites.items import rng_for
@@ -25,7 +26,19 @@ class PlanOptions:
     sizes: SuiteSizes = field(default_factory=SuiteSizes)
     at_once: int = 16
     at_once_per_endpoint: int = 2
+    at_once_asked: bool = False  # a person asked for `at_once`: hold it in every suite, however few the endpoints
     max_round_usd: Decimal = Decimal(5)
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> PlanOptions:
+        """The options that a round's manifest recorded.
+
+        Raises:
+            KeyError, TypeError, ValueError: the record is of another form.
+        """
+        sizes = SuiteSizes(**record["sizes"])
+        kept = {name: record[name] for name in ("at_once", "at_once_per_endpoint", "at_once_asked")}
+        return cls(tuple(record["suites"]), sizes, max_round_usd=Decimal(record["max_round_usd"]), **kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,15 +104,49 @@ def plan_round(home: Home, day: date, endpoints: Sequence[Endpoint], options: Pl
             ],
             "client": {"tokenarena": __version__, "httpx": httpx.__version__, "python": platform.python_version()},
         }
-    probes = make_plan(endpoints, options, day=day, round_id=manifest["round_id"], ordinal=manifest["ordinal"])
-    rows = forecast(probes, endpoints)
-    usd = sum((row.usd_max for row in rows if row.usd_max is not None), start=type(options.max_round_usd)(0))
+    plan = _plan(day, endpoints, options, resumed, manifest)
+    usd = sum((row.usd_max for row in plan.forecast if row.usd_max is not None), start=type(options.max_round_usd)(0))
     if usd > options.max_round_usd:
         raise SpendCapError(
             f"the round could cost up to ${usd:.4f}, over the cap of ${options.max_round_usd}",
             mend="raise --max-usd, or probe fewer endpoints or suites",
         )
+    return plan
+
+
+def _plan(
+    day: date,
+    endpoints: Sequence[Endpoint],
+    options: PlanOptions,
+    resumed: RoundFiles | None,
+    manifest: dict[str, Any],
+) -> RoundPlan:
+    probes = make_plan(endpoints, options, day=day, round_id=manifest["round_id"], ordinal=manifest["ordinal"])
+    rows = forecast(probes, endpoints)
     return RoundPlan(day, manifest["round_id"], tuple(endpoints), options, probes, rows, resumed, manifest)
+
+
+def plan_of_cut_off(home: Home, day: date) -> RoundPlan | None:
+    """The last round of today that was cut off, as its own manifest planned it; None where there is none.
+
+    A round that another version planned is none: it would not be the same questions.
+    """
+    if day != today():
+        return None
+    for found in reversed(rounds_of(home, day)):
+        if not found.is_open or found.manifest is None or is_being_written(found.log):
+            continue
+        try:
+            recorded = [
+                Endpoint.model_validate({name: value for name, value in entry.items() if name != "endpoint_id"})
+                for entry in found.manifest["endpoints"]
+            ]
+            options = PlanOptions.from_record(found.manifest["options"])
+        except (KeyError, TypeError, ValueError):
+            continue
+        if plan_key(recorded, options) == found.manifest.get("plan_key"):
+            return _plan(day, recorded, options, found, found.manifest)
+    return None
 
 
 def _resumable(found: RoundFiles, key: str) -> bool:
@@ -208,7 +242,8 @@ class _Session:
         context = tls_context()
         async with AsyncExitStack() as stack:
             for endpoint in self._plan.endpoints:
-                client = http_client(context, self._plan.options.at_once_per_endpoint)
+                # A pool smaller than what may be in flight would hold requests back unseen.
+                client = http_client(context, self._plan.options.at_once)
                 self._clients[endpoint.endpoint_id] = await stack.enter_async_context(client)
                 if problem := _key_problem(endpoint):
                     self._given_up[endpoint.endpoint_id] = problem
@@ -237,6 +272,9 @@ class _Session:
 
     def _concurrency(self, suite: str) -> tuple[int, int]:
         options = self._plan.options
+        if options.at_once_asked:
+            share = -(-options.at_once // len(self._endpoints))
+            return options.at_once, share if suite == "speed" else max(share, options.at_once_per_endpoint)
         # Endpoints of the embedded fleet share this machine: two at once would measure each other.
         local = any(endpoint.fleet is not None for endpoint in self._plan.endpoints)
         if suite == "speed":

@@ -11,15 +11,14 @@ Row = Mapping[str, Any]
 Cell = tuple[str, ...]  # its lines: the value, then interval and n
 
 
-def leaderboard_columns(rows: Sequence[Row]) -> list[str]:
+def leaderboard_columns(scale: int) -> list[str]:
     """Headers, in the order of :func:`leaderboard_cells`."""
-    scale = "$ per million correct" if _scale(rows) == 1_000_000 else "$ per thousand correct"
-    return ["rank", "endpoint", scale, "quality", "vs ref.", "output tok/s", "TTFT ms", "blend $/Mtok", "success"]
+    price = "$ per million correct" if scale == 1_000_000 else "$ per thousand correct"
+    return ["rank", "endpoint", price, "quality", "vs ref.", "output tok/s", "TTFT ms", "blend $/Mtok", "success"]
 
 
-def leaderboard_cells(rows: Sequence[Row]) -> list[list[Cell]]:
-    """The cells of one preset's rows, ranked first, by cost."""
-    scale = _scale(rows)
+def leaderboard_cells(rows: Sequence[Row], scale: int) -> list[list[Cell]]:
+    """The cells of one preset's rows, ranked first, by cost; `scale` is of :func:`price_scale`."""
     ordered = sorted(
         rows, key=lambda r: (r["rank"] is None, r["rank"] or 0, _or_last(r["usd_per_correct"]), r["endpoint_id"])
     )
@@ -29,7 +28,7 @@ def leaderboard_cells(rows: Sequence[Row]) -> list[list[Cell]]:
             (str(row["endpoint_id"]),),
             _cost(row, scale),
             _with_interval(row, "quality", "%"),
-            (str(row["versus_reference"] or "-"),),
+            _verdict(row),
             _with_interval(row, "output_speed_tok_s", ""),
             _with_interval(row, "ttft_ms", ""),
             ("no price",) if row["blended_usd_per_mtok"] is None else (f"{row['blended_usd_per_mtok']:.4f}",),
@@ -43,10 +42,10 @@ def _or_last(value: float | None) -> float:
     return math.inf if value is None else value
 
 
-def _scale(rows: Sequence[Row]) -> int:
+def price_scale(rows: Sequence[Row]) -> int:
     """Answers per price shown: small models cost too little per answer to be read otherwise."""
     known = [row["usd_per_correct"] for row in rows if row["usd_per_correct"]]
-    return 1_000_000 if known and statistics.median(known) < 1e-5 else 1_000
+    return 1_000_000 if known and statistics.median(known) < 1e-4 else 1_000
 
 
 def _number(value: float) -> str:
@@ -63,6 +62,11 @@ def _rank(row: Row) -> Cell:
     if row["rank_lo"] == row["rank_hi"]:
         return (str(row["rank"]),)
     return (str(row["rank"]), f"({row['rank_lo']}-{row['rank_hi']})")
+
+
+def _verdict(row: Row) -> Cell:
+    verdict = str(row["versus_reference"] or "-")
+    return (verdict, f"n={row['quality_n'] or 0}") if verdict == "cannot tell" else (verdict,)
 
 
 def _cost(row: Row, scale: int) -> Cell:

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from tokenarena_assets.probing.plan import ForecastRow
-from tokenarena_assets.report.cells import leaderboard_cells, leaderboard_columns
+from tokenarena_assets.report.cells import leaderboard_cells, leaderboard_columns, price_scale
 
 UNITS = ("_ms", "_tok_s")
 
@@ -75,9 +75,9 @@ def _figure(row: dict[str, Any], column: str) -> str:
 def leaderboard_tables(leaderboard: pl.DataFrame) -> str:
     """One table a preset."""
     parts = []
+    scale = price_scale(leaderboard.to_dicts())
     for preset in leaderboard["preset"].unique(maintain_order=True):
         own = leaderboard.filter(pl.col("preset") == preset)
-        rows = own.to_dicts()
-        cells = [[" ".join(cell) for cell in line] for line in leaderboard_cells(rows)]
-        parts.append(f"### {escaped(preset)}\n\n" + table(leaderboard_columns(rows), cells))
+        cells = [[" ".join(cell) for cell in line] for line in leaderboard_cells(own.to_dicts(), scale)]
+        parts.append(f"### {escaped(preset)}\n\n" + table(leaderboard_columns(scale), cells))
     return "\n\n".join(parts)

@@ -41,7 +41,7 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], title:
     console.print(shown)
 
 
-def print_leaderboard(preset: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def print_leaderboard(preset: str, rows: Sequence[Mapping[str, Any]], scale: int) -> None:
     """Print one preset's leaderboard; on a narrow terminal interval and n go below the value."""
     console = Console()
     narrow = console.width < WIDE_COLUMNS
@@ -51,15 +51,21 @@ def print_leaderboard(preset: str, rows: Sequence[Mapping[str, Any]]) -> None:
         header_style="bold",
         box=None,
         pad_edge=False,
-        padding=(0, 2, 0, 0),
+        padding=(0, 2 if console.width >= FULL_COLUMNS else 1, 0, 0),
     )
     hidden = {"blend $/Mtok", "success"} if console.width < FULL_COLUMNS else set()
-    headers = leaderboard_columns(rows)
+    headers = leaderboard_columns(scale)
     kept = [index for index, header in enumerate(headers) if header not in hidden]
     for index in kept:
         left = headers[index] in ("endpoint", "vs ref.")
-        shown.add_column(headers[index], overflow="fold", justify="left" if left else "right", no_wrap=index == 1)
-    for cells in leaderboard_cells(rows):
+        shown.add_column(
+            headers[index],
+            overflow="fold",
+            justify="left" if left else "right",
+            no_wrap=index == 1,
+            min_width=9 if index == 4 else None,
+        )
+    for cells in leaderboard_cells(rows, scale):
         if narrow:
             cells[1] = tuple(cells[1][0].replace("/", "/\n", 1).replace("@", "\n@", 1).split("\n"))
         separator = "\n" if narrow else " "

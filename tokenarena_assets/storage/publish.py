@@ -33,10 +33,9 @@ def publish(home: Home, specs: Sequence[TableSpec]) -> dict[str, int]:
     with (home.root / ".publish.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with replacing(home.database) as temporary:
-            leftover = _wal(temporary)
             temporary.unlink(missing_ok=True)
-            leftover.unlink(missing_ok=True)  # of a publisher of the same number that was killed
             counts = _build(Lake(home.lake), temporary, specs)
+            leftover = _wal(temporary)
             if leftover.exists():
                 raise TokenArenaError(
                     f"{leftover} was left behind: the new database is not whole", mend="publish again"
@@ -72,9 +71,8 @@ def _build(lake: Lake, path: Path, specs: Sequence[TableSpec]) -> dict[str, int]
 def _add_table(connection: duckdb.DuckDBPyConnection, spec: TableSpec, files: list[Path]) -> int:
     name = spec.name
     if spec.published == "view":
-        folder = re.sub(r"([*?\[])", r"[\1]", str(files[0].parent.parent))  # the folder's own name is no pattern
-        pattern = _text(f"{folder}/day=*/part-0.parquet")
-        scan = f"read_parquet({pattern}, hive_partitioning = false, union_by_name = true)"
+        folder = str(files[0].parent.parent).replace("'", "''")
+        scan = f"read_parquet('{folder}/day=*/part-0.parquet', hive_partitioning = false, union_by_name = true)"
         connection.execute(f'create view "{name}" as from {scan}')
     else:
         order = ", ".join(dict.fromkeys(("day", *spec.key)))

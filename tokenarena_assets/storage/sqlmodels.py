@@ -53,19 +53,31 @@ class SqlModel:
         try:
             statements = sqlglot.parse(self.sql, dialect="duckdb")
         except sqlglot.errors.SqlglotError as error:
-            first = (getattr(error, "errors", None) or [{}])[0]
-            problem = f"not valid SQL: {first.get('description') or error}"
-            raise ConfigError(self.path, problem, line=first.get("line"), mend="run it in a DuckDB shell") from error
+            raise self._not_sql(error) from error
         if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+            tokens = sqlglot.tokenize(self.sql, dialect="duckdb")
+            starts = [
+                after.start for end, after in zip([None, *tokens], tokens, strict=False) if not end or end.text == ";"
+            ]
             raise ConfigError(
-                self.path, "must hold exactly one SELECT", line=self._last_statement_line(), mend="one file, one table"
+                self.path,
+                "must hold exactly one SELECT",
+                line=self._line(starts[-1] if starts else 0),
+                mend="one file, one table",
             )
         return statements[0]
 
-    def _last_statement_line(self) -> int:
-        tokens = sqlglot.tokenize(self.sql, dialect="duckdb")
-        starts = [0, *(index + 1 for index, token in enumerate(tokens) if token.text == ";")]
-        return next((tokens[start].line for start in reversed(starts) if start < len(tokens)), 1)
+    def _not_sql(self, error: sqlglot.errors.SqlglotError) -> ConfigError:
+        first = next(iter(getattr(error, "errors", [])), None)
+        problem, line = " ".join(str(error).split()), None
+        if first is not None:
+            before, at = str(first["start_context"]), str(first["highlight"])
+            problem, line = str(first["description"]), self._line(self.sql.find(before + at) + len(before))
+        return ConfigError(self.path, f"not valid SQL: {problem}", line=line, mend="run it in a DuckDB shell")
+
+    def _line(self, offset: int) -> int:
+        # Counted here: sqlglot's own line numbers run ahead after a `$day`.
+        return self.sql.count("\n", 0, offset) + 1
 
     @cached_property
     def dependencies(self) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from tokenarena_assets.probing.round import today
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake
 from tokenarena_assets.storage.publish import open_published
+from tokenarena_assets.storage.rawlog import RoundWriter
 from tokenarena_assets_tests.evidence import RealRound, write_round
 
 PAST = date(2026, 11, 1)
@@ -271,3 +272,20 @@ def test_an_endpoint_without_success_keeps_its_rows(
     assert notes["rank"].is_null().all()
     assert notes["rank_note"].is_not_null().all()
     assert made["leaderboard"].filter(pl.col("endpoint_id") != down)["rank"].is_not_null().any()
+
+
+def test_a_round_that_was_cut_off_is_completed_as_it_was_planned(
+    home: Home, instance: dg.DagsterInstance, real_round: RealRound
+) -> None:
+    """Whatever the catalog and the sizes of the run that finds it: what was begun is what is completed."""
+    writer = RoundWriter(home, real_round.day, real_round.manifest["round_id"], real_round.manifest)
+    for record in real_round.records[:9]:
+        writer.append(record)
+    writer.close()
+    result = execute(home, instance, [today()])
+    assert result.success, failure_text(result)
+    made = tables(home, today())
+    assert made["requests"]["request_id"].sort().to_list() == sorted(r["request_id"] for r in real_round.records)
+    assert made["rounds"].select("round_id", "state", "n_quarantined").rows() == [
+        (real_round.manifest["round_id"], "complete", 0)
+    ]

@@ -18,7 +18,8 @@ from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import read_lines
 from tokenarena_assets.suites.suite import SuiteSizes
 
-QUICK = Limits(connect_s=1.0, first_s=1.0, stall_s=0.3, total_s=20.0)
+# As short as a busy machine allows: what is late for other reasons than the server's must not count as hanging.
+QUICK = Limits(connect_s=2.0, first_s=1.0, stall_s=0.6, total_s=20.0)
 PRICE = {"input_usd_per_mtok": "0.5", "output_usd_per_mtok": "2"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import pytest
 
@@ -24,11 +24,9 @@ from tokenarena_assets_tests.probing.rounds import (
 from tokenarena_assets_tests.servers.misbehaving import (
     BEHAVIOURS,
     WORDS,
-    Answer,
     MisbehavingServer,
     closed_port,
     redirects,
-    streams,
 )
 
 KEY = "sk-test/5f3c+d9e1=="
@@ -103,7 +101,7 @@ def ran(home: Home, elsewhere: MisbehavingServer) -> Iterator[Ran]:
         environment.setenv("TEST_KEY", KEY)
         urls = {name: server.url(name) for name in STATUS} | {"refused": f"http://127.0.0.1:{closed_port()}"}
         endpoints = [endpoint(name, url, api_key_env="TEST_KEY") for name, url in urls.items()]
-        yield run(home, endpoints, speed_only(at_once=len(endpoints)), replace(QUICK, first_s=2.0))
+        yield run(home, endpoints, speed_only(at_once=len(endpoints)), replace(QUICK, first_s=3.0, stall_s=2.0))
 
 
 def test_every_behaviour_is_asked() -> None:
@@ -113,8 +111,8 @@ def test_every_behaviour_is_asked() -> None:
 @pytest.mark.parametrize(("name", "status"), STATUS.items(), ids=list(STATUS))
 def test_each_gets_its_outcome_class(ran: Ran, name: str, status: str) -> None:
     record = ran.only(name)
-    assert (record["status"], record["error"]) == (status, record["error"])
-    assert (record["error"] is None) == (status in ("ok", "truncated", "empty", "content_filter")) or status == "empty"
+    assert record["status"] == status, record["error"]
+    assert bool(record["error"]) == (status not in ("ok", "truncated", "content_filter"))
     assert ProbeRecord.model_validate(record).status == status
 
 
@@ -199,12 +197,12 @@ def test_what_came_before_a_failure_is_kept(ran: Ran, name: str, text: str, fram
         ("inline_thought", "It is 4"),
         ("nan_usage", "Once upon"),
         ("absurd_numbers", "Once upon"),
-        ("wrong_types", "7Once upon"),
+        ("wrong_types", "Once upon"),
     ],
 )
 def test_answers_are_read_whole(ran: Ran, name: str, text: str) -> None:
     record = ran.only(name)
-    assert record["text"] == text.removeprefix("7")
+    assert record["text"] == text
     assert record["timing"]["e2e_ms"] >= record["timing"]["ttfo_ms"] >= record["timing"]["ttfb_ms"] > 0
 
 
@@ -274,20 +272,20 @@ def test_one_line_holds_the_largest_response() -> None:
     ("name", "limits", "status"),
     [
         ("endless", replace(QUICK, total_s=0.4), "timeout_total"),
-        ("good", replace(QUICK, first_s=0.0001), "timeout_first"),
+        ("hang_before_first_token", replace(QUICK, first_s=0.2), "timeout_first"),
         ("hang_after_first_token", replace(QUICK, stall_s=5.0, total_s=0.3), "timeout_total"),
     ],
 )
-def test_limits(server: MisbehavingServer, tmp_path: Any, name: str, limits: client.Limits, status: str) -> None:
-    with MisbehavingServer(BEHAVIOURS | {"good": streams(Answer(first_after_s=0.3))}) as slow:
-        record = run(Home(tmp_path), [endpoint(name, slow.url(name))], speed_only(), limits).only(name)
+def test_limits(tmp_path: Path, name: str, limits: client.Limits, status: str) -> None:
+    with MisbehavingServer() as server:
+        record = run(Home(tmp_path), [endpoint(name, server.url(name))], speed_only(), limits).only(name)
     assert record["status"] == status
     if name == "endless":
         assert record["text"].startswith("more more ")
         assert record["generated_events"] == len(record["frames"])
 
 
-def test_a_response_beyond_the_limit_is_cut_off(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_response_beyond_the_limit_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "MAX_RESPONSE_BYTES", 5_000)
     with MisbehavingServer() as server:
         record = run(Home(tmp_path), [endpoint("endless", server.url("endless"))], speed_only()).only("endless")

@@ -10,6 +10,7 @@ import pytest
 
 from tokenarena_assets.probing.client import redacted
 from tokenarena_assets.probing.plan import PlanOptions
+from tokenarena_assets.probing.round import plan_round, run_round, today
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import failures_by_endpoint, rounds_of
 from tokenarena_assets.suites.suite import SuiteSizes
@@ -28,6 +29,7 @@ from tokenarena_assets_tests.servers.misbehaving import (
     closed_port,
     in_company,
     in_turn,
+    redirects,
     streams,
 )
 
@@ -107,16 +109,14 @@ def test_a_key_is_removed_in_every_form_it_is_written_in(written: str) -> None:
     ],
 )
 def test_a_hopeless_endpoint_is_given_up_after_three(home: Home, name: str, why: str) -> None:
-    with MisbehavingServer() as other:
-        behaviours = BEHAVIOURS | {"redirect": BEHAVIOURS["not_found"]}
-        from tokenarena_assets_tests.servers.misbehaving import redirects
-
-        behaviours["redirect"] = redirects(other.url("good"))
-        with MisbehavingServer(behaviours) as server:
-            url = f"http://127.0.0.1:{closed_port()}" if name == "refused" else server.url(name)
-            endpoints = [endpoint(name, url), endpoint("good", server.url("good"))]
-            ran = run(home, endpoints, speed_only(8), replace(QUICK, first_s=0.1 if "hang" in name else 2.0))
-            sent = len(server.requests_of(name))
+    refusing = f"http://127.0.0.1:{closed_port()}"
+    with MisbehavingServer(BEHAVIOURS | {"redirect": redirects(refusing)}) as server:
+        endpoints = [
+            endpoint(name, refusing if name == "refused" else server.url(name)),
+            endpoint("good", server.url("good")),
+        ]
+        ran = run(home, endpoints, speed_only(8))
+        sent = len(server.requests_of(name))
     assert len(ran.of(name)) == 8
     assert _statuses(ran.of(name))["not_sent"] == 5
     reasons = {record["error"] for record in ran.of(name) if record["status"] == "not_sent"}
@@ -161,28 +161,42 @@ def test_speed_is_measured_one_request_at_a_time_an_endpoint(home: Home) -> None
         assert set(server.most_of_route.values()) == {1}
 
 
+def test_as_many_as_a_person_asks_for_are_in_flight(home: Home) -> None:
+    with MisbehavingServer({"good": in_company(6, streams(Answer()))}) as server:
+        endpoints = [endpoint(name, server.url(f"good/{name}")) for name in ("a", "b")]
+        ran = run(home, endpoints, speed_only(6, at_once=6, at_once_asked=True))
+        assert server.most_in_flight == 6
+        assert set(server.most_of_route.values()) == {3}
+    assert _statuses(ran.records) == {"ok": 12}
+
+
 def test_a_paced_stream_gives_back_its_times(home: Home) -> None:
     answer = Answer(first_after_s=0.1, gap_s=0.01, prompt_tokens=31)
     with MisbehavingServer({"paced": streams(answer)}) as server:
-        ran = run(home, [endpoint("paced", server.url("paced"))], speed_only(2))
-    first, second = ran.records
-    for record in (first, second):
+        ran = run(
+            home, [endpoint("paced", server.url("paced"))], speed_only(3), replace(QUICK, first_s=5.0, stall_s=5.0)
+        )
+    for record in ran.records:
         timing = record["timing"]
         gaps = len(answer.tokens) - 1
-        # A sleep is never shorter than asked, so these bounds below are certain; those above are generous.
-        assert 100 <= timing["ttft_ms"] <= 600
-        assert timing["ttfb_ms"] < timing["ttft_ms"] == timing["ttfo_ms"]
-        assert timing["ttft_ms"] + 5 * gaps <= timing["e2e_ms"]
-        assert 100 + 10 * gaps <= timing["e2e_ms"] <= 3_000
-        assert timing["speed_method"] == "one_token_per_event"
-        assert 20 <= timing["output_speed_tok_s"] <= 130
+        # A sleep is never shorter than asked, so these bounds are certain.
+        assert 100 <= timing["ttft_ms"] <= timing["ttfo_ms"]
+        assert timing["ttfb_ms"] < timing["ttft_ms"]
+        assert 100 + 10 * gaps <= timing["e2e_ms"]
+        # And these are generous, unless the client itself was late, which it says.
+        if record["client_delay_ms"] < 20:
+            assert timing["ttft_ms"] <= 600
+            assert timing["e2e_ms"] <= 3_000
+            assert timing["speed_method"] == "one_token_per_event"
+            assert 20 <= timing["output_speed_tok_s"] <= 200
         assert record["usage"]["input_tokens"] == 31
         assert record["http_status"] == 200
         assert (record["finish_reason"], record["response_id"], record["served_model"]) == ("stop", "chat-1", "served")
-    # The second went over the connection that the first had opened.
+    # All but the first went over the connection that the first had opened.
+    first, *others = ran.records
     assert first["connect_ms"] > 0
-    assert second["connect_ms"] is None
-    assert first["tls_ms"] is None
+    assert {record["connect_ms"] for record in others} == {None}
+    assert {record["tls_ms"] for record in ran.records} == {None}
 
 
 def test_a_closed_connection_is_opened_anew(home: Home, server: MisbehavingServer) -> None:
@@ -195,7 +209,7 @@ def test_after_every_kind_of_failure_the_endpoint_can_be_asked_again(home: Home)
     bad = ("cut", "hang_after_first_token", "huge_event", "close_at_once", "server_error", "hang_before_headers")
     turns = in_turn(*(behaviour for name in bad for behaviour in (BEHAVIOURS[name], BEHAVIOURS["good"])))
     with MisbehavingServer({"turns": turns}) as server:
-        ran = run(home, [endpoint("turns", server.url("turns"))], speed_only(2 * len(bad)), replace(QUICK, first_s=0.5))
+        ran = run(home, [endpoint("turns", server.url("turns"))], speed_only(2 * len(bad)))
     order = {record["request_id"]: record["status"] for record in ran.records}
     statuses = [order[probe.request_id] for probe in ran.plan.probes["speed"]]
     assert statuses[1::2] == ["ok"] * len(bad)
@@ -208,8 +222,8 @@ def test_what_is_sent_is_what_the_catalog_and_the_suite_say(home: Home, server: 
     )
     ran = run(home, [asked], PlanOptions(sizes=SuiteSizes(speed_probes=1, math_items=1)))
     speed, quality = server.seen
-    common = {"model": "org/real-name", "stream": True, "stream_options": {"include_usage": True}, "top_k": 0, "seed": 7}
-    assert {name: speed.json[name] for name in common} == common
+    assert (speed.json["model"], speed.json["top_k"], speed.json["seed"]) == ("org/real-name", 0, 7)
+    assert (speed.json["stream"], speed.json["stream_options"]) == (True, {"include_usage": True})
     assert (speed.json["temperature"], speed.json["max_tokens"]) == (1.0, 200)
     assert "logprobs" not in speed.json
     assert (quality.json["temperature"], quality.json["max_tokens"], quality.json["top_logprobs"]) == (0.0, 512, 3)
@@ -240,8 +254,6 @@ def test_the_environments_proxy_is_not_used(
 
 
 def test_progress_is_told_after_each_record(home: Home, server: MisbehavingServer) -> None:
-    from tokenarena_assets.probing.round import plan_round, run_round, today
-
     endpoints = [endpoint("good", server.url("good")), endpoint("lost", server.url("not_found"))]
     plan = plan_round(home, today(), endpoints, speed_only(2))
     told: list[tuple[str, int, int, int]] = []

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tokenarena_assets.probing import sse
 from tokenarena_assets.probing.sse import EventTooLargeError, SseEvent, SseParser
 
 LINE_ENDS = ("\n", "\r\n", "\r")
+EXAMPLES = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 LINES = (
     "data: plain",
     "data:no space",
@@ -60,6 +61,7 @@ def split_streams(draw: st.DrawFn) -> list[bytes]:
     return [stream[start:end] for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
 
 
+@EXAMPLES
 @given(split_streams())
 @example([b"\n", b"\xef\xbb\xbfdata: x\n\n"])
 @example([b"\xef\xbb", b"\xbfdata: x\n\n"])
@@ -72,6 +74,7 @@ def test_any_split_gives_the_same_events(chunks: list[bytes]) -> None:
     assert _parse([whole[i : i + 1] for i in range(len(whole))]) == expected
 
 
+@EXAMPLES
 @given(split_streams(), st.integers(1, 30))
 @example([b"data: 1\n\ndata: 2345678901\n\n"], 7)
 def test_the_size_limit_falls_at_the_same_event_in_any_split(chunks: list[bytes], limit: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tokenarena_assets.errors import TokenArenaError
@@ -22,6 +22,7 @@ from tokenarena_assets_tests.servers.misbehaving import WORDS, Answer, chunk, da
 
 RECORDINGS = Path(__file__).parents[2] / "../shared/data/streams"
 SPLITS = 20
+EXAMPLES = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # Their thought stands inline between <think> tags, so that what the recordings call content is reasoning first.
 INLINE_THOUGHT = {
     ("test_groq__test_groq_model_thinking_part_iter.yaml", 0),
@@ -105,6 +106,7 @@ def test_an_api_without_adapter_is_refused_by_name() -> None:
         parse_stream([b""], api="anthropic_messages")
 
 
+@EXAMPLES
 @given(st.integers(1, 6), st.booleans(), st.sampled_from([None, "end", "every"]), st.data())
 def test_a_good_stream_is_read_in_any_bundling_and_split(
     bundle: int, comments: bool, usage: str | None, drawn: st.DataObject
@@ -201,6 +203,7 @@ def test_usage_is_normalised(block: dict[str, Any], counts: tuple[int | None, ..
         assert usage.raw == block
 
 
+@EXAMPLES
 @given(
     st.sampled_from(["", "\n", " "]),
     st.text("ab<>/think\n", max_size=12).filter(lambda thought: "</think>" not in thought),
@@ -275,6 +278,7 @@ JSON = st.recursive(
 )
 
 
+@EXAMPLES
 @given(st.lists(JSON, max_size=4))
 @example([{"choices": [{"logprobs": {"content": [{"logprob": 10**400}]}}]}])
 @example([{"choices": [{"logprobs": {"content": [{"logprob": float("inf")}]}}]}])

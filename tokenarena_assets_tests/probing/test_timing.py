@@ -6,7 +6,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tokenarena_assets.probing.client import token_counts
@@ -15,6 +15,7 @@ from tokenarena_assets.probing.timing import MIN_READS, MIN_TOKENS, Stamps, Timi
 from tokenarena_assets_tests.servers.misbehaving import chunk, data
 
 MS = 1_000_000
+EXAMPLES = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 STAMPS = Stamps(
     sent_ns=5_000 * MS, headers_ns=5_080 * MS, first_token_ns=5_100 * MS, first_answer_ns=5_300 * MS,
     last_token_ns=6_100 * MS,
@@ -103,6 +104,7 @@ def bundlings(draw: st.DrawFn) -> tuple[int, list[int]]:
     return sum(sizes), sizes
 
 
+@EXAMPLES
 @given(bundlings(), st.integers(1, 5), st.sampled_from([None, "end", "every"]), st.sampled_from([5, 80]))
 @example((17, [2] + [1] * 15), 2, "end", 5)
 @example((120, [20] + [1] * 100), 1, "end", 5)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tokenarena_assets.report.cells import price_scale
 from tokenarena_assets.report.terminal import plain, print_csv, print_json, print_leaderboard, print_table
 from tokenarena_assets_tests.report.rows import leaderboard_row
 
@@ -58,7 +59,7 @@ def test_a_leaderboard_fits_its_terminal(
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     rows = [leaderboard_row(endpoint_id="some-provider/some-model@some-sku"), leaderboard_row(rank=None, rank_note="x")]
-    print_leaderboard("chat", rows)
+    print_leaderboard("chat", rows, price_scale(rows))
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= int(columns)
     assert lines[0].startswith("chat: dollars per correct answer")

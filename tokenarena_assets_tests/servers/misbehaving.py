@@ -228,16 +228,10 @@ async def echo_key_in_stream(reply: Reply) -> None:
     """Answers with the key in text, thought, model name, usage and error."""
     key = reply.request.headers.get("authorization", "").removeprefix("Bearer ")
     await reply.stream_head()
-    await reply.part(chunk({"reasoning_content": f"They gave me {key}."}))
+    first = {"id": key, "model": key, "choices": [{"delta": {"reasoning_content": f"They gave me {key}."}}]}
+    await reply.part(data(first))
     await reply.part(chunk({"content": f"Your key is {key}!"}))
-    last = {
-        "id": key,
-        "model": key,
-        "choices": [],
-        "usage": {"completion_tokens": 5, key: key},
-        "error": {"message": key},
-    }
-    await reply.part(data(last))
+    await reply.part(data({"choices": [], "usage": {"completion_tokens": 5, key: key}, "error": {"message": key}}))
     await reply.end()
 
 
@@ -375,8 +369,8 @@ BEHAVIOURS: dict[str, Behaviour] = {
     ),
     "deep_nesting": sends(
         *TWO_TOKENS,
-        b'data: {"choices": [], "usage": {"completion_tokens": 2, "a": ' + b"[" * 700 + b"]" * 700 + b"}}\n\n",
-        b'data: {"choices": [{"delta": {"content": ' + b'[{"text": ' * 400 + b'"x"' + b"}]" * 400 + b"}}]}\n\n",
+        b'data: {"choices": [], "usage": {"completion_tokens": 2, "a": ' + b"[" * 450 + b"]" * 450 + b"}}\n\n",
+        b'data: {"choices": [{"delta": {"content": ' + b'[{"text": ' * 600 + b'"x"' + b"}]" * 600 + b"}}]}\n\n",
         b"data: " + b"[" * 100_000 + b"\n\n",
         chunk({}, finish_reason="stop"),
     ),
@@ -434,7 +428,10 @@ class MisbehavingServer:
 
     def company(self, of: int) -> asyncio.Event:
         """Set from the moment on when `of` requests have been in flight together."""
-        return self._companies.setdefault(of, asyncio.Event())
+        event = self._companies.setdefault(of, asyncio.Event())
+        if self.most_in_flight >= of:
+            event.set()
+        return event
 
     async def _serve(self) -> None:
         self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
@@ -462,9 +459,8 @@ class MisbehavingServer:
         self.in_flight[request.route] += 1
         self.most_of_route[request.route] = max(self.most_of_route[request.route], self.in_flight[request.route])
         self.most_in_flight = max(self.most_in_flight, self.in_flight.total())
-        for of, event in self._companies.items():
-            if self.in_flight.total() >= of:
-                event.set()
+        for of in list(self._companies):
+            self.company(of)
         reply = Reply(self, request, ordinal, reader, writer)
         try:
             await self.behaviours[request.route.split("/")[0]](reply)

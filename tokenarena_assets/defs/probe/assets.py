@@ -12,7 +12,15 @@ from tokenarena_assets.defs.resources import Arena
 from tokenarena_assets.errors import NoEvidenceError
 from tokenarena_assets.fleet.serving import serving
 from tokenarena_assets.probing.plan import ForecastRow, PlanOptions
-from tokenarena_assets.probing.round import RoundOutcome, RoundPlan, plan_round, run_round, seal_leftovers, today
+from tokenarena_assets.probing.round import (
+    RoundOutcome,
+    RoundPlan,
+    plan_of_cut_off,
+    plan_round,
+    run_round,
+    seal_leftovers,
+    today,
+)
 from tokenarena_assets.report.markdown import forecast_line, forecast_table
 from tokenarena_assets.storage.rawlog import RoundFiles, is_being_written, rounds_of
 from tokenarena_assets.suites.suite import SUITES, SuiteSizes
@@ -90,10 +98,11 @@ def probe_rounds(context: dg.AssetExecutionContext, arena: Arena, config: RoundC
     found: dict[date, list[RoundFiles]] = {}
     is_backfill = BACKFILL_TAG in context.run.tags
     for day in days_of(context):
-        if _round_is_due(arena, day, "never" if is_backfill else config.run_round):
+        when = "never" if is_backfill else config.run_round
+        if _round_is_due(arena, day, when):
             metadata |= _run(context, arena, config)
-        elif day != today():
-            seal_leftovers(arena.home, day)
+        elif day != today() or when == "if_none":
+            seal_leftovers(arena.home, day)  # what is left cannot be completed
         found[day] = [r for r in rounds_of(arena.home, day) if not (r.is_open and is_being_written(r.log))]
         if not found[day]:
             raise NoEvidenceError(
@@ -111,15 +120,15 @@ def probe_rounds(context: dg.AssetExecutionContext, arena: Arena, config: RoundC
 def _round_is_due(arena: Arena, day: date, when: str) -> bool:
     if day != today() or when == "never":
         return False
-    rounds = rounds_of(arena.home, day)
-    cut_off = any(r.is_open and not is_being_written(r.log) for r in rounds)
-    return when == "always" or cut_off or not rounds
+    return when == "always" or not rounds_of(arena.home, day) or plan_of_cut_off(arena.home, day) is not None
 
 
 def _run(context: dg.AssetExecutionContext, arena: Arena, config: RoundConfig) -> dict[str, Any]:
-    endpoints = arena.catalog().endpoints
-    plan = plan_round(arena.home, today(), endpoints, config.options())
-    context.log.info("round %s: %s", plan.round_id, forecast_line(plan.forecast))
+    # What was begun is completed as it was planned, unless one more round was asked for.
+    cut_off = plan_of_cut_off(arena.home, today()) if config.run_round == "if_none" else None
+    plan = cut_off or plan_round(arena.home, today(), arena.catalog().endpoints, config.options())
+    verb = "completes" if plan.resumed else "is"
+    context.log.info("this %s round %s: %s", verb, plan.round_id, forecast_line(plan.forecast))
     outcome = _send(context, arena, plan)
     statuses = ", ".join(f"{count} {status}" for status, count in sorted(outcome.by_status.items()))
     context.log.info("round %s: %d records written (%s)", outcome.round_id, outcome.written, statuses)

@@ -2,14 +2,14 @@
 
 import dagster as dg
 
-from tokenarena_assets.chain.catalog import table_specs
+from tokenarena_assets.chain.catalog import final_tables, table_specs
 from tokenarena_assets.defs.partitions import DAYS
 from tokenarena_assets.defs.resources import Arena
 from tokenarena_assets.storage.publish import publish
 
 
 @dg.asset(
-    deps=sorted(table_specs()),
+    deps=final_tables(),
     group_name="publish",
     kinds={"duckdb"},
     owners=["team:tokenarena"],

@@ -1,0 +1,171 @@
+"""Blended prices of a day and dollars per correct answer by preset, with numbers computed by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import polars as pl
+import pytest
+
+from tokenarena_assets.chain.price import blend_prices
+from tokenarena_assets.chain.rank import AS_PROBED, cost_per_correct
+from tokenarena_assets.chain.tables import BLENDED_PRICES, COST_PER_CORRECT
+from tokenarena_assets.endpoints import Preset, embedded_presets_path, load_presets
+from tokenarena_assets_tests.sql_models.frames import DAY, Row, at, frame
+
+PRESETS = load_presets(embedded_presets_path())
+
+
+def endpoint(
+    endpoint_id: str, price_in: str | None, price_out: str | None, cached: str | None = None, hour: int = 1
+) -> Row:
+    def decimal(text: str | None) -> Decimal | None:
+        return None if text is None else Decimal(text)
+
+    return {
+        "endpoint_id": endpoint_id,
+        "valid_from": at(hour),
+        "input_usd_per_mtok": decimal(price_in),
+        "output_usd_per_mtok": decimal(price_out),
+        "cached_input_usd_per_mtok": decimal(cached),
+    }
+
+
+def blends(endpoints: Sequence[Row], presets: Sequence[Preset] = PRESETS) -> dict[tuple[str, str], Decimal | None]:
+    table = blend_prices(DAY, frame("endpoints", endpoints), presets)
+    assert table.schema == BLENDED_PRICES.polars_schema
+    return {(row["endpoint_id"], row["preset"]): row["blended_usd_per_mtok"] for row in table.to_dicts()}
+
+
+def test_blends_of_the_shipped_presets() -> None:
+    assert blends([endpoint("p/m@a", "0.10", "0.32")]) == {
+        ("p/m@a", "chat"): Decimal("0.155"),
+        ("p/m@a", "rag"): Decimal("0.110476190"),  # 2.32 / 21
+        ("p/m@a", "reasoning"): Decimal("0.283333333"),  # 1.70 / 6
+    }
+
+
+def test_a_preset_with_cached_input() -> None:
+    agents = Preset(name="agents", input_ratio=20, output_ratio=1, request_input_tokens=9000, cached_share=0.5)
+    got = blends([endpoint("p/m@a", "3", "15", "0.3"), endpoint("p/m@b", "3", "15")], [agents])
+    assert got == {("p/m@a", "agents"): Decimal("2.285714286"), ("p/m@b", "agents"): Decimal("3.571428571")}
+
+
+def test_an_endpoint_without_a_price_has_a_row_without_a_blend() -> None:
+    got = blends([endpoint("p/m@a", None, None), endpoint("p/m@b", "0", "0")], PRESETS[:1])
+    assert got == {("p/m@a", "chat"): None, ("p/m@b", "chat"): Decimal(0)}
+
+
+def test_the_last_price_of_the_day_counts() -> None:
+    got = blends([endpoint("p/m@a", "9", "9", hour=7), endpoint("p/m@a", "1", "1", hour=4)], PRESETS[:1])
+    assert got == {("p/m@a", "chat"): Decimal(9)}
+
+
+def answers(
+    endpoint_id: str, scores: Sequence[bool | None], tokens: int | None = 100, cost: float | None = 1e-4
+) -> list[Row]:
+    return [
+        {
+            "request_id": f"{endpoint_id}-{i}",
+            "endpoint_id": endpoint_id,
+            "item_id": f"item-{i}",
+            "correct": score,
+            "output_tokens": tokens,
+            "cost_usd": cost,
+        }
+        for i, score in enumerate(scores)
+    ]
+
+
+def price(endpoint_id: str, blend: str | None, preset: str = "chat") -> Row:
+    return {
+        "endpoint_id": endpoint_id,
+        "preset": preset,
+        "blended_usd_per_mtok": None if blend is None else Decimal(blend),
+    }
+
+
+def ranked(rows: Sequence[Row], prices: Sequence[Row], presets: Sequence[Preset] = PRESETS[:1]) -> pl.DataFrame:
+    table = cost_per_correct(DAY, frame("answers", rows), frame("blended_prices", prices), presets)
+    assert table.schema == COST_PER_CORRECT.polars_schema
+    return table
+
+
+def of(table: pl.DataFrame, mix: str, endpoint_id: str = "p/m@a") -> Row:
+    (row,) = table.filter((pl.col("mix") == mix) & (pl.col("endpoint_id") == endpoint_id)).to_dicts()
+    return row
+
+
+def test_costs_of_the_presets_by_hand() -> None:
+    # Ten answers of 100 output tokens, eight right. At i:o an answer takes 100 i / o input tokens beside them:
+    # chat (300 x 0.10 + 100 x 0.32) / 1e6 = 62e-6, rag (2000 x 0.10 + 32) / 1e6 = 232e-6, reasoning (2 + 32) / 1e6.
+    prices = [
+        price("p/m@a", blend, preset)
+        for preset, blend in (("chat", "0.155"), ("rag", "0.110476190"), ("reasoning", "0.283333333"))
+    ]
+    table = ranked(answers("p/m@a", [True] * 8 + [False] * 2), prices, PRESETS)
+    by_mix = {mix: of(table, mix)["usd_per_correct"] for mix in (AS_PROBED, "chat", "rag", "reasoning")}
+    assert by_mix == {
+        AS_PROBED: pytest.approx(10 * 1e-4 / 8),
+        "chat": pytest.approx(10 * 62e-6 / 8),
+        "rag": pytest.approx(10 * 232e-6 / 8, rel=1e-7),
+        "reasoning": pytest.approx(10 * 34e-6 / 8, rel=1e-7),
+    }
+    row = of(table, "chat")
+    assert (row["n_items"], row["n_correct"], row["rank"], row["rank_lo"], row["rank_hi"]) == (10, 8, 1, 1, 1)
+    assert row["usd_per_correct_lo"] < row["usd_per_correct"] < row["usd_per_correct_hi"]
+
+
+def test_wordiness_is_the_endpoints_own() -> None:
+    rows = answers("p/m@short", [True] * 10, tokens=50) + answers("p/m@wordy", [True] * 10, tokens=150)
+    table = ranked(rows, [price("p/m@short", "0.2"), price("p/m@wordy", "0.1")])
+    short, wordy = of(table, "chat", "p/m@short"), of(table, "chat", "p/m@wordy")
+    assert (short["usd_per_correct"], wordy["usd_per_correct"]) == (pytest.approx(40e-6), pytest.approx(60e-6))
+    assert (short["rank"], wordy["rank"]) == (1, 2)
+
+
+def test_an_unpriced_endpoint_has_a_row_and_says_why() -> None:
+    table = ranked(answers("p/m@a", [True] * 9, cost=None), [price("p/m@a", None)])
+    for mix in (AS_PROBED, "chat"):
+        row = of(table, mix)
+        assert (row["usd_per_correct"], row["usd_per_correct_lo"], row["rank"]) == (None, None, None)
+        assert row["rank_note"] == "price or token usage unknown"
+
+
+def test_one_answer_without_usage_leaves_the_endpoint_out() -> None:
+    rows = answers("p/m@a", [True] * 9)
+    rows[4]["output_tokens"] = rows[4]["cost_usd"] = None
+    table = ranked(rows, [price("p/m@a", "0.155")])
+    assert of(table, "chat")["rank_note"] == of(table, AS_PROBED)["rank_note"] == "price or token usage unknown"
+
+
+def test_missing_answers_are_neither_right_nor_wrong() -> None:
+    table = ranked(answers("p/m@a", [True] * 8 + [None] * 2), [price("p/m@a", "0.155")])
+    assert (of(table, "chat")["n_items"], of(table, "chat")["usd_per_correct"]) == (8, pytest.approx(62e-6))
+
+
+def test_an_endpoint_without_answers_is_there() -> None:
+    table = ranked([], [price("p/m@a", "0.155")])
+    assert of(table, "chat")["rank_note"] == of(table, AS_PROBED)["rank_note"] == "no graded answers"
+    assert ranked([], []).height == 0
+
+
+def test_an_endpoint_without_a_blend_is_there_too() -> None:
+    table = ranked(answers("p/m@a", [True] * 9), [])
+    assert of(table, AS_PROBED)["rank"] == 1
+    assert of(table, "chat")["rank_note"] == "price or token usage unknown"
+
+
+def test_none_correct_is_a_lower_bound_without_a_rank() -> None:
+    row = of(ranked(answers("p/m@a", [False] * 10), [price("p/m@a", "0.155")]), "chat")
+    assert (row["usd_per_correct"], row["usd_per_correct_hi"], row["rank"], row["n_correct"]) == (None, None, None, 0)
+    assert row["usd_per_correct_lo"] == pytest.approx(62e-6 / (1 - 0.05**0.1))
+    assert row["rank_note"] == "0 of 10 correct: lower bound only"
+
+
+def test_attempts_at_one_item_cost_together() -> None:
+    rows = answers("p/m@a", [True] * 6)
+    again = [row | {"request_id": row["request_id"] + "-again"} for row in rows]
+    row = of(ranked(rows + again, [price("p/m@a", "0.155")]), AS_PROBED)
+    assert (row["n_items"], row["usd_per_correct"]) == (6, pytest.approx(2e-4))

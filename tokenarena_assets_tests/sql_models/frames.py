@@ -1,0 +1,191 @@
+"""Small hand-made tables in a lake: a test names the columns it is about, the rest are null."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tokenarena_assets.chain.catalog import sql_models
+from tokenarena_assets.chain.grade import grade_answers
+from tokenarena_assets.chain.measure import latency_by_endpoint
+from tokenarena_assets.chain.price import blend_prices
+from tokenarena_assets.chain.quality import quality_by_endpoint
+from tokenarena_assets.chain.rank import cost_per_correct
+from tokenarena_assets.chain.tables import PYTHON_TABLES
+from tokenarena_assets.endpoints import embedded_presets_path, load_presets
+from tokenarena_assets.storage.lake import Lake
+
+DAY = date(2026, 11, 23)
+Row = dict[str, Any]
+
+
+def at(hour: int, day: date = DAY) -> datetime:
+    """A full hour of the day."""
+    return datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
+
+
+def models_in_order() -> list[str]:
+    """Names of the SQL models, each after those it reads."""
+    done: list[str] = []
+    waiting = dict(sql_models())
+    while waiting:
+        ready = [name for name, model in waiting.items() if not waiting.keys() & set(model.dependencies)]
+        assert ready, f"models read each other: {sorted(waiting)}"
+        done += ready
+        for name in ready:
+            del waiting[name]
+    return done
+
+
+@cache
+def schemas() -> dict[str, pl.Schema]:
+    """Types of every table: declared for those of Python, as DuckDB makes them of empty tables for those of SQL."""
+    found = {spec.name: pl.Schema(spec.polars_schema) for spec in PYTHON_TABLES}
+    with tempfile.TemporaryDirectory() as folder:
+        lake = Lake(Path(folder))
+        for spec in PYTHON_TABLES:
+            lake.write(spec.name, DAY, spec.frame([]))
+        for name in models_in_order():
+            sql_models()[name].run(lake, DAY)
+            found[name] = lake.read(name, DAY).schema
+    return found
+
+
+def frame(table: str, rows: Sequence[Row], day: date = DAY) -> pl.DataFrame:
+    """Rows of `table` on `day`; unknown columns are refused, columns left out are null."""
+    schema = schemas()[table]
+    for row in rows:
+        unknown = row.keys() - schema.keys()
+        assert not unknown, f"{table} has no column {unknown}"
+    whole = [{name: row.get(name) for name in schema} | {"day": row.get("day", day)} for row in rows]
+    return pl.DataFrame(whole, schema=schema, orient="row")
+
+
+def put(lake: Lake, day: date = DAY, **tables: Sequence[Row]) -> None:
+    """Write tables of one day."""
+    for table, rows in tables.items():
+        lake.write(table, day, frame(table, rows, day))
+
+
+def result(lake: Lake, model: str, day: date = DAY) -> list[Row]:
+    """Run a model and give its rows in the order of its key."""
+    sql_models()[model].run(lake, day)
+    return lake.read(model, day).to_dicts()
+
+
+PRICES = {"input_usd_per_mtok": Decimal("1.0"), "output_usd_per_mtok": Decimal("3.0")}
+
+
+def catalog_row(endpoint_id: str, round_id: str = "r0", hour: int = 1, day: date = DAY, **given: Any) -> Row:
+    """An endpoint as a round recorded it."""
+    provider, rest = endpoint_id.split("/")
+    model, sku = rest.split("@")
+    return {
+        "day": day,
+        "round_id": round_id,
+        "recorded_at": at(hour, day),
+        "endpoint_id": endpoint_id,
+        "provider": provider,
+        "model": model,
+        "model_family": model,
+        "sku": sku,
+        "api": "openai_chat",
+        "is_embedded": False,
+        "request_model": model,
+        "is_reference": False,
+        **PRICES,
+        **given,
+    }
+
+
+def probe(request_id: str, line: int, endpoint_id: str = "p/m@a", day: date = DAY, **given: Any) -> Row:
+    """A sound raw line of the speed suite."""
+    return {
+        "day": day,
+        "raw_file": "round=r0.jsonl.zst",
+        "raw_line": line,
+        "record_day": day,
+        "round_id": "r0",
+        "request_id": request_id,
+        "endpoint_id": endpoint_id,
+        "suite": "speed",
+        "started_at": at(1, day),
+        "status": "ok",
+        "http_status": 200,
+        "ttfb_ms": 10.0,
+        "ttft_ms": 20.0,
+        "ttfo_ms": 20.0,
+        "e2e_ms": 100.0,
+        "output_speed_tok_s": 50.0,
+        "input_tokens": 30,
+        "output_tokens": 10,
+        **given,
+    }
+
+
+def answered(request_id: str, line: int, item: int, text: str, endpoint_id: str = "p/m@a", **given: Any) -> Row:
+    """A sound raw line of the math suite; the gold answer of item i is i."""
+    item_columns = {"item_id": f"item-{item}", "template_id": "add", "difficulty": "easy", "gold": str(item)}
+    return probe(
+        request_id,
+        line,
+        endpoint_id,
+        **{"suite": "quality_math", "text": text, "answer_type": "int"} | item_columns | given,
+    )
+
+
+def whole_chain(lake: Lake, day: date = DAY) -> None:
+    """A day of two endpoints, of one round and 12 items, with a failure and a broken line, through every table."""
+    endpoints = ("p/m@a", "q/m@b")
+    lines: list[Row] = []
+    for number, endpoint_id in enumerate(endpoints):
+        for i in range(6):
+            status: Row = {} if i else {"status": "http_5xx", "ttft_ms": None, "ttfo_ms": None, "e2e_ms": None}
+            status |= {} if i else {"output_speed_tok_s": None, "speed_refusal": "failed", "output_tokens": None}
+            times = {"ttft_ms": 20.0 + i + number, "ttfo_ms": 20.0 + i + number}
+            lines.append(probe(f"{day}-s{number}-{i}", len(lines) + 1, endpoint_id, day) | times | status)
+        for i in range(12):
+            right = i % (4 - number)
+            text = f"Answer: {i if right else -1}"
+            tokens = {"day": day, "record_day": day, "output_tokens": 10 + i + number}
+            lines.append(answered(f"{day}-m{number}-{i}", len(lines) + 1, i, text, endpoint_id, **tokens))
+    lines.append(
+        {"day": day, "raw_file": "round=r0.jsonl.zst", "raw_line": len(lines) + 1, "problem": "malformed_json"}
+    )
+    claims = [catalog_row(e, day=day, is_reference=e == endpoints[0]) for e in endpoints]
+    rounds = [{"round_id": "r0", "state": "complete", "raw_file": "round=r0.jsonl.zst", "raw_rows": len(lines)}]
+    put(lake, day, probe_log=lines, catalog_log=claims, round_log=rounds)
+    steps = {
+        "graded_answers": lambda: grade_answers(day, lake.read("requests", day)),
+        "latency_daily": lambda: latency_by_endpoint(day, lake.read("requests", day)),
+        "blended_prices": lambda: blend_prices(day, lake.read("endpoints", day), presets),
+        "quality_daily": lambda: quality_by_endpoint(day, lake.read("answers", day), lake.read("endpoints", day)),
+        "cost_per_correct": lambda: cost_per_correct(
+            day, lake.read("answers", day), lake.read("blended_prices", day), presets
+        ),
+    }
+    presets = load_presets(embedded_presets_path())
+    made = {"probe_log", "catalog_log", "round_log"}
+    waiting = dict.fromkeys([*sql_models(), *steps])
+    needs = {name: set(model.dependencies) for name, model in sql_models().items()} | {
+        "graded_answers": {"requests"},
+        "latency_daily": {"requests"},
+        "blended_prices": {"endpoints"},
+        "quality_daily": {"answers", "endpoints"},
+        "cost_per_correct": {"answers", "blended_prices"},
+    }
+    while waiting:
+        for name in [name for name in waiting if needs[name] <= made]:
+            if name in steps:
+                lake.write(name, day, steps[name]())
+            else:
+                sql_models()[name].run(lake, day)
+            made.add(name)
+            del waiting[name]
