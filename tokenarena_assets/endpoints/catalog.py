@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
@@ -86,6 +87,10 @@ class Endpoint(_Strict):
         taken = sorted(RESERVED_BODY_FIELDS & value.keys())
         if taken:
             raise ValueError(f"must not set {', '.join(taken)}: the prober sets it")
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"must be what JSON can hold: {error}") from None
         return value
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import quote
 
@@ -102,9 +103,13 @@ def tls_context() -> ssl.SSLContext:
 def http_client(context: ssl.SSLContext, connections: int) -> httpx.AsyncClient:
     """The client of one endpoint: its own pool, no redirects, nothing taken from the environment.
 
-    A shared pool adds 0.5-2 s at 80 endpoints; a proxy or .netrc from the environment could send the key elsewhere.
+    A shared pool adds 0.5-2 s at 80 endpoints; a proxy or .netrc from the environment could send the key elsewhere;
+    a cookie could pin every probe to one machine behind the endpoint.
     """
-    return httpx.AsyncClient(transport=StampedTransport(context, connections), trust_env=False, follow_redirects=False)
+    no_cookies = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+    return httpx.AsyncClient(
+        transport=StampedTransport(context, connections), trust_env=False, follow_redirects=False, cookies=no_cookies
+    )
 
 
 async def send_probe(

@@ -232,21 +232,22 @@ class RoundWriter:
     def seal(self, state: str) -> Path:
         """Compress the round, write its seal, remove the open form. `state`: complete or partial."""
         os.fsync(self._file.fileno())
-        sealed = self._sealed_path
         content = self.path.read_bytes()
-        with replacing(sealed) as temporary:
-            temporary.write_bytes(zstandard.ZstdCompressor(level=6, write_checksum=True).compress(content))
+        compressed = zstandard.ZstdCompressor(level=6, write_checksum=True).compress(content)
         seal = {
             "round_id": self.round_id,
             "state": state,
             "sealed_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "rows": content.count(b"\n"),
-            "sha256": hashlib.sha256(sealed.read_bytes()).hexdigest(),
+            "sha256": hashlib.sha256(compressed).hexdigest(),
         }
+        # The seal first: killed between two of these lines, the round is still open, or whole and sealed.
         write_text(seal_path(self.path, self.round_id), json.dumps(seal, indent=1) + "\n")
+        with replacing(self._sealed_path) as temporary:
+            temporary.write_bytes(compressed)
         self.path.unlink()
         self._file.close()
-        return sealed
+        return self._sealed_path
 
 
 def is_being_written(path: Path) -> bool:

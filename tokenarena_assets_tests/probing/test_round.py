@@ -161,15 +161,6 @@ def test_speed_is_measured_one_request_at_a_time_an_endpoint(home: Home) -> None
         assert set(server.most_of_route.values()) == {1}
 
 
-def test_as_many_as_a_person_asks_for_are_in_flight(home: Home) -> None:
-    with MisbehavingServer({"good": in_company(6, streams(Answer()))}) as server:
-        endpoints = [endpoint(name, server.url(f"good/{name}")) for name in ("a", "b")]
-        ran = run(home, endpoints, speed_only(6, at_once=6, at_once_asked=True))
-        assert server.most_in_flight == 6
-        assert set(server.most_of_route.values()) == {3}
-    assert _statuses(ran.records) == {"ok": 12}
-
-
 def test_a_paced_stream_gives_back_its_times(home: Home) -> None:
     answer = Answer(first_after_s=0.1, gap_s=0.01, prompt_tokens=31)
     with MisbehavingServer({"paced": streams(answer)}) as server:

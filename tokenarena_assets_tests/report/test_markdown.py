@@ -12,7 +12,14 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from tokenarena_assets.probing.plan import ForecastRow
-from tokenarena_assets.report.markdown import escaped, forecast_line, forecast_table, leaderboard_tables, table
+from tokenarena_assets.report.markdown import (
+    escaped,
+    figures,
+    forecast_line,
+    forecast_table,
+    leaderboard_tables,
+    table,
+)
 from tokenarena_assets_tests.report.rows import leaderboard_row
 
 PARSER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
@@ -116,3 +123,23 @@ def test_leaderboards_come_one_table_a_preset() -> None:
     text = leaderboard_tables(pl.DataFrame(rows, infer_schema_length=None))
     assert re.findall(r"^### (.*)$", text, re.MULTILINE) == ["chat", "rag"]
     assert [cell for cell in cells(text) if cell.startswith("p/")] == ["p/a@s", "p/b@s"] * 2
+
+
+def test_figures_stand_with_their_interval_or_say_why_not() -> None:
+    rows = pl.DataFrame(
+        {
+            "endpoint_id": ["p/a@s", "p/b@s", "p/c@s"],
+            "ttft_p50_ms": [103.54, 12.0, None],
+            "ttft_p50_lo_ms": [101.0, None, None],
+            "ttft_p50_hi_ms": [106.0, None, None],
+            "accuracy": [0.8, 0.5, None],
+            "accuracy_lo": [0.69, 0.4, None],
+            "accuracy_hi": [0.876, 0.6, None],
+        }
+    )
+    got = cells(figures(rows, "endpoint_id", [("TTFT ms", "ttft_p50_ms"), ("accuracy", "accuracy")]))
+    assert got == [
+        *("p/a@s", "103.5 [101, 106]", "0.8 [0.69, 0.876]"),
+        *("p/b@s", "12 (n too small)", "0.5 [0.4, 0.6]"),
+        *("p/c@s", "cannot tell", "cannot tell"),
+    ]

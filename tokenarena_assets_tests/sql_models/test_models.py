@@ -378,6 +378,13 @@ def test_the_leaderboard_holds_every_endpoint_priced_or_not(lake: Lake) -> None:
     assert profile_violations(lake, "leaderboard") == {}
 
 
+def test_an_endpoint_that_nobody_ranked_is_shown_and_breaks_the_rule_of_explanation(lake: Lake) -> None:
+    put(lake, blended_prices=[{"endpoint_id": "p/m@a", "preset": "chat"}], cost_per_correct=[], scorecard=[])
+    (row,) = result(lake, "leaderboard")
+    assert (row["endpoint_id"], row["rank"], row["rank_note"]) == ("p/m@a", None, None)
+    assert profile_violations(lake, "leaderboard") == {"ranked_or_explained": 1}
+
+
 def test_a_whole_day_obeys_every_rule_of_every_table(lake: Lake) -> None:
     whole_chain(lake)
     for name, spec in table_specs().items():
