@@ -29,6 +29,8 @@ app = typer.Typer(
 fleet_app = typer.Typer(help="The embedded fleet: real models of our own on a real inference server, on loopback.")
 app.add_typer(fleet_app, name="fleet")
 
+DEMO_MATH_ITEMS = 140  # free of charge there, and enough to tell the coarsest weights from the reference on most days
+
 EndpointsFile = Annotated[
     Path | None, typer.Option("--endpoints", help="Catalog file; default: ./endpoints.yaml, else the embedded fleet.")
 ]
@@ -96,11 +98,18 @@ def demo() -> None:
 
     home = Home.from_environment()
     _say("Probing the embedded fleet (real models, real inference, invented prices) and materializing today:")
-    _materialize(home, _day(None), embedded_catalog_path(), embedded_presets_path(), {"run_round": "always"})
+    _materialize(
+        home,
+        _day(None),
+        embedded_catalog_path(),
+        embedded_presets_path(),
+        {"run_round": "always", "math_items": DEMO_MATH_ITEMS},
+    )
     _print_leaderboards(home, None, None, as_json=False)
     _say(f"database  {home.database}")
     _say(f"evidence  {home.raw_day(_day(None))}")
-    _say('query     tokenarena sql "select preset, rank, endpoint_id, usd_per_correct from leaderboard order by 1, 2"')
+    query = "select preset, rank, endpoint_id, usd_per_correct from leaderboard order by 1, 2"
+    _say(f'query     {os.path.relpath(sys.argv[0])} sql "{query}"')
     _say("UI        make ui, then open http://127.0.0.1:3000")
 
 

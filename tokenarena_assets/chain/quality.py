@@ -30,6 +30,11 @@ def quality_by_endpoint(day: date, answers: pl.DataFrame, endpoints: pl.DataFram
     return QUALITY_DAILY.frame(rows)
 
 
+def is_scored(asked: int, missing: int) -> bool:
+    """Whether so few answers are missing that what is left speaks for the endpoint."""
+    return missing < asked and missing <= MAX_MISSING_SHARE * asked
+
+
 def _scores(answers: pl.DataFrame) -> dict[tuple[str, str], dict[str, bool]]:
     scores: dict[tuple[str, str], dict[str, bool]] = {}
     graded = answers.filter(pl.col("correct").is_not_null())
@@ -46,9 +51,9 @@ def _paired(own: dict[str, bool], reference: dict[str, bool]) -> PairedDifferenc
 def _verdict(endpoint_id: str, reference_id: str | None, paired: PairedDifference | None) -> str:
     if reference_id == endpoint_id:
         return "reference"
-    if reference_id is None or paired is None:
+    if reference_id is None:
         return "no reference"
-    if paired.p_value is None or paired.difference is None or paired.p_value >= ALPHA:
+    if paired is None or paired.p_value is None or paired.difference is None or paired.p_value >= ALPHA:
         return "cannot tell"
     return "below" if paired.difference < 0 else "above"
 
@@ -64,7 +69,7 @@ def _row(
     graded = own.filter(pl.col("correct").is_not_null())
     correct = int(graded["correct"].sum())
     missing = len(own) - len(graded)
-    scored = bool(len(graded)) and missing <= MAX_MISSING_SHARE * len(own)
+    scored = is_scored(len(own), missing)
     accuracy = wilson(correct, len(graded)) if scored else wilson(0, 0)
     return {
         "day": day,
@@ -86,5 +91,5 @@ def _row(
         "difference_hi": paired.hi if paired else None,
         "difference_n": paired.n if paired else None,
         "difference_p": paired.p_value if paired else None,
-        "versus_reference": _verdict(endpoint_id, reference_id, paired),
+        "versus_reference": _verdict(endpoint_id, reference_id, paired if scored else None),
     }

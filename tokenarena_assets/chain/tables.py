@@ -268,7 +268,7 @@ COST_PER_CORRECT = TableSpec(
         Column("usd_per_correct", "sum of costs / number correct, USD; null: none correct", REAL),
         Column("usd_per_correct_lo", "its 95 % interval, lower; with none correct the lower bound", REAL),
         Column("usd_per_correct_hi", "upper", REAL),
-        Column("rank", "shared by endpoints that cannot be told apart from the first of their group", INT),
+        Column("rank", "shared by endpoints that cannot be told apart from a cheaper one of their group", INT),
         Column("rank_lo", "1 + number of endpoints significantly better", INT),
         Column("rank_hi", "number of endpoints minus those significantly worse", INT),
         Column("rank_note", "why there is no rank", TEXT),

@@ -24,8 +24,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """An endpoint's ratio and its place; `rank` is shared by those not told apart from the first of their group.
+    """An endpoint's ratio and its place.
 
+    `rank` is shared by those of whom none is told apart from a cheaper one of their group.
     `rank_lo` is 1 + how many are significantly better, `rank_hi` is m - how many are significantly worse, by paired
     tests with Holm's correction over all pairs. `note` says why there is no rank.
     """
@@ -101,11 +102,11 @@ def _p_value(a: Candidate, b: Candidate) -> float:
 
 
 def _shared_places(ranked: Sequence[Candidate], better: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> list[int]:
-    """Walk from the cheapest: who is not told apart from the first of the group joins it, else opens the next."""
+    """Walk from the cheapest: who is told apart from nobody in the group joins it, else opens the next."""
     places: list[int] = []
     first = 0
     for index in range(len(ranked)):
-        if index and better[first, index]:
+        if index and better[first:index, index].any():
             first = index
         places.append(first + 1)
     return places

@@ -32,10 +32,15 @@ def leaderboard_cells(rows: Sequence[Row], scale: int) -> list[list[Cell]]:
             _with_interval(row, "output_speed_tok_s", ""),
             _with_interval(row, "ttft_ms", ""),
             ("no price",) if row["blended_usd_per_mtok"] is None else (f"{row['blended_usd_per_mtok']:.4f}",),
-            ("-",) if row["success_rate"] is None else (f"{row['success_rate']:.0%}", f"n={row['success_rate_n']}"),
+            ("-",) if row["success_rate"] is None else (_share(row["success_rate"]), f"n={row['success_rate_n']}"),
         ]
         for row in ordered
     ]
+
+
+def _share(value: float) -> str:
+    """A share of which only all is shown as 100 % and only none as 0 %."""
+    return f"{value:.0%}" if value in (0, 1) else f"{min(max(value, 0.001), 0.999):.1%}"
 
 
 def _or_last(value: float | None) -> float:

@@ -168,6 +168,9 @@ def _load(path: Path) -> SqlModel:
     missing = [key for key in ("description", "grain", "group", "key") if key not in simple]
     if missing:
         raise ConfigError(path, f"the header lacks {', '.join(missing)}", line=1, mend="add the header lines")
+    published = simple.get("published", "table")
+    if published not in ("table", "view"):
+        raise ConfigError(path, f"published: {published}", field="published", mend="write table or view")
     spec = TableSpec(
         name=path.stem,
         description=simple["description"],
@@ -178,7 +181,7 @@ def _load(path: Path) -> SqlModel:
         not_null=_names(simple.get("not null", "")),
         rules=rules,
         columns=tuple(columns),
-        published="view" if simple.get("published") == "view" else "table",
+        published="view" if published == "view" else "table",
     )
     return SqlModel(spec=spec, layer=path.parent.name, path=path, sql=text)
 

@@ -41,7 +41,7 @@ class SuiteSizes:
     """How much a round asks of each endpoint, and how long an answer may be."""
 
     speed_probes: int = 8
-    math_items: int = 70
+    math_items: int = 35
     speed_output_tokens: int = 200
     math_output_tokens: int = 512
 

@@ -140,9 +140,19 @@ def test_one_answer_without_usage_leaves_the_endpoint_out() -> None:
     assert of(table, "chat")["rank_note"] == of(table, AS_PROBED)["rank_note"] == "price or token usage unknown"
 
 
-def test_missing_answers_are_neither_right_nor_wrong() -> None:
+def test_a_missing_answer_that_was_billed_costs_and_earns_nothing() -> None:
+    table = ranked(answers("p/m@a", [True] * 39 + [None]), [price("p/m@a", "0.155")])
+    row = of(table, "chat")
+    assert (row["n_items"], row["n_correct"], row["rank"]) == (40, 39, 1)
+    assert row["usd_per_correct"] == pytest.approx(62e-6 * 40 / 39)
+
+
+def test_over_a_twentieth_missing_there_is_no_rank() -> None:
     table = ranked(answers("p/m@a", [True] * 8 + [None] * 2), [price("p/m@a", "0.155")])
-    assert (of(table, "chat")["n_items"], of(table, "chat")["usd_per_correct"]) == (8, pytest.approx(62e-6))
+    for mix in ("chat", AS_PROBED):
+        row = of(table, mix)
+        assert (row["rank"], row["usd_per_correct"]) == (None, None)
+        assert row["rank_note"] == "over 5 % of its answers are missing"
 
 
 def test_an_endpoint_without_answers_is_there() -> None:

@@ -139,10 +139,6 @@ def test_places_are_consistent(rows: list[list[tuple[float, float]]]) -> None:
     assert sum(r.rank_lo - 1 for r in ranked) == sum(len(ranked) - r.rank_hi for r in ranked)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a group is opened by its first member alone, so a member that another of the group beats keeps its rank",
-)
 def test_rank_lies_in_its_own_interval() -> None:
     # "noisy" leads and is told apart from nobody; "tight" is told apart from "dearer".
     noisy = [0.01, 2.05] * 20
