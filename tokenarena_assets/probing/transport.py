@@ -75,6 +75,6 @@ class StampedTransport(httpx.AsyncHTTPTransport):
             ssl_context=context,
             max_connections=connections,
             max_keepalive_connections=connections,
-            keepalive_expiry=30.0,
+            keepalive_expiry=4.0,  # servers close idle connections, many after 5 s: a request must not run into that
             network_backend=StampedBackend(),
         )

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from tokenarena_assets.report.cells import leaderboard_cells, leaderboard_columns
 
-WIDE_COLUMNS = 190  # one line a row
+WIDE_COLUMNS = 210  # one line a row
 FULL_COLUMNS = 110  # all columns
 
 

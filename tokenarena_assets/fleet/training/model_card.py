@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tokenarena_assets.fleet.training import recipe
-
-Z_95 = 1.959964
+from tokenarena_assets.stats import wilson
 
 INTRODUCTION = """\
 # arena-tiny: the models of the embedded fleet
@@ -41,6 +40,8 @@ LIMITS = """\
 
 - Held out by seed, not by content: templates with few distinct items (the multiplication table, change_case, reverse)
   were seen whole in training, so their accuracy is recall.
+- Look-up is learned late, if at all: a size whose facts rows are near guessing did not learn it in its run and must not
+  be used for it.
 - The intervals speak of these templates with these wordings, and of nothing else.
 - Trained on sequences of {sequence_tokens} tokens: the context length of {context_tokens} is what the file allows, not
   what was practised.
@@ -65,14 +66,6 @@ def render(document: dict[str, Any]) -> str:
     for name, entries in by_model.items():
         parts += [_summary(name, entries), _tasks(name, entries), _prose(entries)]
     return "\n".join([*parts, limits, _files(weights)])
-
-
-def wilson(right: int, n: int) -> tuple[float, float]:
-    """Wilson's score interval at 95 %, which unlike the normal one behaves at 0 and at n."""
-    share, spread = right / n, Z_95**2 / n
-    centre = (share + spread / 2) / (1 + spread)
-    half = Z_95 * ((share * (1 - share) + spread / 4) / n) ** 0.5 / (1 + spread)
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:
@@ -103,8 +96,8 @@ def _architecture(training: dict[str, Any]) -> str:
 
 
 def _cell(right: int, n: int) -> str:
-    low, high = wilson(right, n)
-    return f"{right}/{n} = {right / n:.0%} [{low:.0%}, {high:.0%}]"
+    share = wilson(right, n)
+    return f"{right}/{n} = {share.value:.0%} [{share.lo:.0%}, {share.hi:.0%}]"
 
 
 def _graded(entry: dict[str, Any]) -> list[dict[str, Any]]:
