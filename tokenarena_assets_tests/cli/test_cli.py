@@ -31,7 +31,7 @@ def tokenarena(home: Path, *arguments: str, check: bool = True, **environment: s
     done = subprocess.run(
         [sys.executable, "-m", "tokenarena_assets.cli", *arguments],
         cwd=home.parent,
-        env=os.environ | {"TOKENARENA_HOME": str(home), "COLUMNS": "200", "PYTHONPATH": str(ROOT)} | environment,
+        env=os.environ | {"TOKENARENA_HOME": str(home), "COLUMNS": "250", "PYTHONPATH": str(ROOT)} | environment,
         capture_output=True,
         text=True,
         timeout=110,
