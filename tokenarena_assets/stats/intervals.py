@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import bdtr, ndtri
+
+from tokenarena_assets.stats.special import binomial_cdf, normal_quantile
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
         raise ValueError(f"{successes} successes of {n}")
     if n == 0:
         return Interval(None, None, None, 0)
-    z = float(ndtri(0.5 + confidence / 2))
+    z = normal_quantile(0.5 + confidence / 2)
     share = successes / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
@@ -54,7 +55,7 @@ def quantile_interval(values: ArrayLike, q: float, confidence: float = 0.95) -> 
         return Interval(None, None, None, 0)
     tail = (1 - confidence) / 2
     ranks = np.arange(n)
-    below = bdtr(ranks, n, q)  # P(at most `rank` values lie below the true quantile)
+    below = binomial_cdf(ranks, n, q)  # P(at most `rank` values lie below the true quantile)
     low_ranks = np.flatnonzero(below <= tail)
     high_ranks = np.flatnonzero(below >= 1 - tail)
     lo = float(ordered[low_ranks[-1]]) if len(low_ranks) else None

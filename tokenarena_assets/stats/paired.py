@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import bdtr, ndtri
+
+from tokenarena_assets.stats.special import binomial_cdf, normal_quantile
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
     discordant = only_first + only_second
     if discordant == 0:
         return 1.0
-    return min(1.0, 2 * float(bdtr(min(only_first, only_second), discordant, 0.5)))
+    return min(1.0, 2 * float(binomial_cdf(min(only_first, only_second), discordant, 0.5)))
 
 
 def paired_difference(first: ArrayLike, second: ArrayLike, confidence: float = 0.95) -> PairedDifference:
@@ -46,7 +47,7 @@ def paired_difference(first: ArrayLike, second: ArrayLike, confidence: float = 0
     only_a, only_b = int(np.sum(a > b)), int(np.sum(b > a))
     difference = (only_a - only_b) / n
     error = math.sqrt((only_a + only_b - (only_a - only_b) ** 2 / n) / (n * (n - 1)))
-    half = float(ndtri(0.5 + confidence / 2)) * error
+    half = normal_quantile(0.5 + confidence / 2) * error
     return PairedDifference(difference, difference - half, difference + half, mcnemar_exact(only_a, only_b), n)
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, ndtri
+
+from tokenarena_assets.stats.special import normal_cdf, normal_quantile
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def ratio_of_sums(costs: ArrayLike, successes: ArrayLike, confidence: float = 0.
     if n < 2 or ratio == 0:
         return RatioOfSums(ratio, None, None, n, total)
     relative = _relative_influence(c, y)
-    spread = math.exp(float(ndtri(0.5 + confidence / 2)) * float(relative.std(ddof=1)) / math.sqrt(n))
+    spread = math.exp(normal_quantile(0.5 + confidence / 2) * float(relative.std(ddof=1)) / math.sqrt(n))
     return RatioOfSums(ratio, ratio / spread, ratio * spread, n, total)
 
 
@@ -69,4 +70,4 @@ def log_ratio_p_value(costs_a: ArrayLike, successes_a: ArrayLike, costs_b: Array
     error = float((_relative_influence(a_c, a_y) - _relative_influence(b_c, b_y)).std(ddof=1)) / math.sqrt(n)
     if error < 1e-12:
         return 1.0 if abs(difference) < 1e-12 else 0.0
-    return 2 * float(ndtr(-abs(difference) / error))
+    return 2 * normal_cdf(-abs(difference) / error)

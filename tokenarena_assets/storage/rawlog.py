@@ -132,7 +132,7 @@ def _skip_line(stream: IO[bytes]) -> None:
 
 def _open_plain(path: Path) -> IO[bytes]:
     if path.name.endswith(".zst"):
-        return io.BufferedReader(_ZstdFrames(path))
+        return io.BufferedReader(_ZstdFrames(path), buffer_size=COMPRESSED_READ_BYTES)
     if path.name.endswith(".gz"):
         if path.stat().st_size == 0:
             raise EOFError("the file is empty")
@@ -146,7 +146,7 @@ class _ZstdFrames(io.RawIOBase):
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb")
         self._frame = zstandard.ZstdDecompressor().decompressobj()
-        self._ready = b""
+        self._ready = memoryview(b"")  # sliced without copying what is left
         self._in_frame = True  # a file without any frame is cut as well
 
     def readable(self) -> bool:
@@ -161,7 +161,7 @@ class _ZstdFrames(io.RawIOBase):
                 return 0
             if self._frame.eof:
                 self._frame = zstandard.ZstdDecompressor().decompressobj()
-            self._ready = self._frame.decompress(data)
+            self._ready = memoryview(self._frame.decompress(data))
             self._in_frame = not self._frame.eof
         count = min(len(buffer), len(self._ready))
         buffer[:count] = self._ready[:count]

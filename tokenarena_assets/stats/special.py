@@ -1,0 +1,29 @@
+"""The distributions that intervals and tests rest on, from SciPy, which loads only when one is computed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def normal_quantile(p: float) -> float:
+    """Quantile of the standard normal distribution."""
+    from scipy.special import ndtri  # noqa: PLC0415 - a third of a second that starting the program need not wait for
+
+    return float(ndtri(p))
+
+
+def normal_cdf(z: float) -> float:
+    """Distribution function of the standard normal distribution."""
+    from scipy.special import ndtr  # noqa: PLC0415
+
+    return float(ndtr(z))
+
+
+def binomial_cdf(successes: ArrayLike, n: int, p: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """P(at most `successes` of `n`), elementwise, each having probability `p`."""
+    from scipy.special import bdtr  # noqa: PLC0415
+
+    return np.asarray(bdtr(successes, n, p), dtype=np.float64)
