@@ -29,7 +29,7 @@ app = typer.Typer(
 fleet_app = typer.Typer(help="The embedded fleet: real models of our own on a real inference server, on loopback.")
 app.add_typer(fleet_app, name="fleet")
 
-DEMO_MATH_ITEMS = 140  # free of charge there, and enough to tell the coarsest weights from the reference on most days
+DEMO_MATH_ITEMS = 140  # four times a plain round: it is free there, and more items tell more
 
 EndpointsFile = Annotated[
     Path | None, typer.Option("--endpoints", help="Catalog file; default: ./endpoints.yaml, else the embedded fleet.")

@@ -30,6 +30,7 @@ from tokenarena_assets.probing.transport import StampedStream, StampedTransport
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 MAX_STALE_CONNECTIONS = 2
+STALE_WITHIN_NS = 1_000_000_000  # more than any round trip
 MAX_ERROR_BODY_BYTES = 16 * 1024
 UNTIDY_END = frozenset({"dropped", "timeout_stall", "timeout_total"})
 BROKEN_OFF = frozenset({"error", "abort"})  # finish reasons of OpenRouter and of vLLM and SGLang
@@ -94,15 +95,16 @@ class Exchange:
     stale_connections: int = 0  # kept-alive connections that the server had closed before this one
     phase_starts: dict[str, int] = field(default_factory=dict)
 
-    @property
-    def met_a_closed_connection(self) -> bool:
+    def met_a_closed_connection(self, now_ns: int) -> bool:
         """A kept-alive connection that the server closed while it was idle: nothing of the request was answered.
 
         That says nothing of the endpoint (servers close after so many requests), so it is sent again on another one,
-        with the clock started anew, as HTTP clients do; the record says how often.
+        with the clock started anew, as HTTP clients do; the record says how often. Such a close is seen at once: what
+        breaks off later was being worked on, and is the endpoint's failure.
         """
-        dropped = self.failure is not None and self.failure[0] == "dropped"
-        return dropped and self.http_status is None and self.headers_ns is None and self.connect_ms is None
+        unanswered = self.failure is not None and self.failure[0] == "dropped" and self.headers_ns is None
+        at_once = self.sent_ns is not None and now_ns - self.sent_ns < STALE_WITHIN_NS
+        return unanswered and at_once and self.connect_ms is None
 
 
 def tls_context() -> ssl.SSLContext:
@@ -161,7 +163,7 @@ async def send_probe(
             exchange = Exchange(scheduled_ns, datetime.now(UTC), stale_connections=stale)
             accumulator = StreamAccumulator(endpoint.api)
             await _exchange(client, url, content, headers | secret, exchange, accumulator, limits)
-            if not exchange.met_a_closed_connection:
+            if not exchange.met_a_closed_connection(time.perf_counter_ns()):
                 break
         end_ns = time.perf_counter_ns()
     request = {

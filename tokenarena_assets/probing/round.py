@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def plan_round(home: Home, day: date, endpoints: Sequence[Endpoint], options: Pl
         adapter_for(endpoint.api)
     key = plan_key(endpoints, options)
     existing = rounds_of(home, day)
-    resumed = next((r for r in existing if r.is_open and _resumable(r, key)), None)
+    resumed = next((r for r in existing if _resumable(r, key)), None)
     if resumed is not None and resumed.manifest is not None:
         manifest = resumed.manifest
     else:
@@ -105,7 +106,7 @@ def plan_round(home: Home, day: date, endpoints: Sequence[Endpoint], options: Pl
             "client": {"tokenarena": __version__, "httpx": httpx.__version__, "python": platform.python_version()},
         }
     plan = _plan(day, endpoints, options, resumed, manifest)
-    usd = sum((row.usd_max for row in plan.forecast if row.usd_max is not None), start=type(options.max_round_usd)(0))
+    usd = sum((row.usd_max for row in plan.forecast if row.usd_max is not None), start=Decimal(0))
     if usd > options.max_round_usd:
         raise SpendCapError(
             f"the round could cost up to ${usd:.4f}, over the cap of ${options.max_round_usd}",
@@ -134,7 +135,7 @@ def plan_of_cut_off(home: Home, day: date) -> RoundPlan | None:
     if day != today():
         return None
     for found in reversed(rounds_of(home, day)):
-        if not found.is_open or found.manifest is None or is_being_written(found.log):
+        if found.manifest is None:
             continue
         try:
             recorded = [
@@ -144,13 +145,14 @@ def plan_of_cut_off(home: Home, day: date) -> RoundPlan | None:
             options = PlanOptions.from_record(found.manifest["options"])
         except (KeyError, TypeError, ValueError):
             continue
-        if plan_key(recorded, options) == found.manifest.get("plan_key"):
+        if _resumable(found, plan_key(recorded, options)):
             return _plan(day, recorded, options, found, found.manifest)
     return None
 
 
 def _resumable(found: RoundFiles, key: str) -> bool:
-    return found.manifest is not None and found.manifest.get("plan_key") == key and not is_being_written(found.log)
+    planned_so = found.manifest is not None and found.manifest.get("plan_key") == key
+    return found.is_open and planned_so and not is_being_written(found.log)
 
 
 def run_round(
