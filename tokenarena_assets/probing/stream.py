@@ -1,63 +1,81 @@
-"""What a streamed answer amounts to: its pieces by channel, its usage, how it ended."""
+"""What an answer amounts to: its text by channel and as a reader sees it, its usage, how it ended."""
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from types import ModuleType
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from tokenarena_assets.errors import TokenArenaError
-from tokenarena_assets.probing.sse import EventTooLargeError, SseEvent, SseParser
+import orjson
 
-Channel = Literal["content", "reasoning", "tool"]
+from tokenarena_assets.probing.apis import adapter_for
+from tokenarena_assets.probing.apis.adapter import Channel, Usage
+from tokenarena_assets.probing.apis.finish import FinishClass, finish_class_of
+from tokenarena_assets.probing.apis.values import error_text, shallow, writable
+from tokenarena_assets.probing.sse import EventTooLargeError, SseEvent, SseParser, json_documents
 
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of generated text in one channel."""
-
-    channel: Channel
-    text: str
+# A thought that a model writes into its answer, at its very beginning; one that is cut off has no end.
+INLINE_THOUGHT = re.compile(r"\s*<(think|thinking|thought)>(.*?)(?:</\1>|\Z)\s*", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Token counts as the provider reports them, normalised: `output_tokens` includes `reasoning_tokens`."""
-
-    input_tokens: int | None
-    cached_tokens: int | None
-    output_tokens: int | None
-    reasoning_tokens: int | None
-    raw: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class GeneratedEvent:
-    """An event that brought generated text: its index, how much, and the output tokens so far where it says so."""
+    """An event that brought generated text."""
 
     index: int
-    chars: int
-    output_tokens_so_far: int | None
+    chars: int  # of its text in all channels
+    answer: str  # what of it a reader sees; "" for reasoning, inline thought and tool calls
+    output_tokens_so_far: int | None  # by the usage on this event, where the endpoint sends it
 
 
 @dataclass(slots=True)
 class StreamResult:
-    """Everything that a stream yielded; indices count the JSON `data:` events from 0."""
+    """Everything that an answer yielded; indices count the JSON `data:` events from 0.
+
+    Attributes:
+        events: every event that was JSON, as it came.
+        first_generated_index: the first event with generated text in any channel.
+        first_content_index: the first event with text in the provider's answer field, inline thought or not.
+        first_answer_index: the first event with answer text that a reader sees: white space at the beginning, an
+            inline thought and tool calls are none.
+        last_generated_index: the last event with generated text.
+        generated: the events that brought generated text.
+        text: what was sent as answer, verbatim; `reasoning`, `tool_arguments` (names of tools with it) likewise.
+        answer: `text` from the first visible character on, without a leading inline `<think>...</think>`.
+        thought: `reasoning`, and the inline thought.
+        logprobs: natural log-probabilities of the chosen tokens, where they were sent.
+        usage: token counts, normalised.
+        finish_reason: the provider's own word.
+        finish_class: how it ended: `stop`, `length`, `content_filter`, `tool_calls`, `broken` (an error, or a reason
+            that says so), None where there is no reason or an unknown one.
+        ended: the answer is whole: its API's end marker or a finish reason came.
+        response_id: the provider's name for the response.
+        served_model: the model that the provider says has answered.
+        error: what an error inside the answer says.
+        done: `[DONE]` came.
+        comments: comment lines (heartbeats).
+        malformed_events: events that were no JSON.
+    """
 
     events: list[Any] = field(default_factory=list)
     first_generated_index: int | None = None
     first_content_index: int | None = None
+    first_answer_index: int | None = None
     last_generated_index: int | None = None
     generated: list[GeneratedEvent] = field(default_factory=list)
     text: str = ""
     reasoning: str = ""
     tool_arguments: str = ""
+    answer: str = ""
+    thought: str = ""
     logprobs: list[float] = field(default_factory=list)
     usage: Usage | None = None
     finish_reason: str | None = None
+    finish_class: FinishClass | None = None
+    ended: bool = False
     response_id: str | None = None
     served_model: str | None = None
     error: str | None = None
@@ -66,119 +84,141 @@ class StreamResult:
     malformed_events: int = 0
 
 
-class ThinkSplitter:
-    """Moves an inline `<think>...</think>` at the start of the content to the reasoning channel, over any split."""
-
-    OPEN, CLOSE = "<think>", "</think>"
-
-    def __init__(self) -> None:
-        self._state: Literal["start", "thinking", "thought", "answer"] = "start"
-        self._held = ""
-
-    def feed(self, text: str) -> list[Piece]:
-        """The pieces that `text` completes; what may be half a tag is held back."""
-        if self._state == "answer":
-            return [Piece("content", text)] if text else []
-        if self._state == "thought":
-            return self._begin_answer(text)
-        self._held += text
-        if self._state == "start":
-            head = self._held.lstrip()
-            if self.OPEN.startswith(head) and head != self.OPEN:
-                return []
-            if not head.startswith(self.OPEN):
-                self._state = "answer"
-                return self.flush()
-            self._state, self._held = "thinking", head.removeprefix(self.OPEN)
-        return self._think()
-
-    def _think(self) -> list[Piece]:
-        thought, closed, answer = self._held.partition(self.CLOSE)
-        if closed:
-            self._state, self._held = "thought", ""
-            return ([Piece("reasoning", thought)] if thought else []) + self._begin_answer(answer)
-        keep = next((n for n in range(len(self.CLOSE) - 1, 0, -1) if self._held.endswith(self.CLOSE[:n])), 0)
-        ready, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
-        return [Piece("reasoning", ready)] if ready else []
-
-    def _begin_answer(self, text: str) -> list[Piece]:
-        # Line ends between the thought and the answer belong to neither.
-        answer = text.lstrip("\n")
-        if not answer:
-            return []
-        self._state = "answer"
-        return [Piece("content", answer)]
-
-    def flush(self) -> list[Piece]:
-        """What was held back, at the end of the stream."""
-        held, self._held = self._held, ""
-        return [Piece("reasoning" if self._state == "thinking" else "content", held)] if held else []
-
-
 class StreamAccumulator:
-    """Takes events one by one and builds the :class:`StreamResult`."""
+    """Takes events one by one and builds the :class:`StreamResult`; its texts are there after :meth:`finish`."""
 
     def __init__(self, api: str) -> None:
         self._adapter = adapter_for(api)
-        self._think = ThinkSplitter()
-        self._parts: dict[Channel, list[str]] = {"content": [], "reasoning": [], "tool": []}
+        self._reader = self._adapter.reader()
+        self._texts: dict[Channel, list[str]] = {"content": [], "reasoning": [], "tool": []}
+        self._brought: list[tuple[int, int, str, int | None]] = []  # as GeneratedEvent, with the text that was sent
+        self._usage: dict[str, Any] | None = None
         self.result = StreamResult()
 
     def add(self, event: SseEvent) -> int | None:
-        """Take one event; its index when it is JSON, None for `[DONE]` and for what cannot be read."""
-        if event.data.strip() == "[DONE]":
-            self.result.done = True
+        """Take one event; its index when it is JSON, None for `[DONE]`, empty data and what cannot be read."""
+        result, data = self.result, event.data.strip()
+        if data == "[DONE]":
+            result.done = result.ended = True
+            return None
+        if not data:
             return None
         try:
-            parsed = json.loads(event.data, parse_constant=_refuse_constant, parse_float=_finite)
+            parsed = parse_json(data)
         except (ValueError, RecursionError):
-            self.result.malformed_events += 1
+            result.malformed_events += 1
+            if event.name == "error":
+                result.error = result.error or error_text(data)
             return None
-        index = len(self.result.events)
-        self.result.events.append(parsed)
-        if isinstance(parsed, dict):
-            try:
-                self._read(index, parsed)
-            except RecursionError:
-                self.result.malformed_events += 1
+        index = len(result.events)
+        result.events.append(parsed)
+        if result.done:
+            self._after_the_end(parsed)
+        elif isinstance(parsed, dict):
+            self._read(index, parsed, event.name)
+        elif event.name == "error":
+            result.error = result.error or error_text(parsed)
         return index
 
-    def _read(self, index: int, event: dict[str, Any]) -> None:
-        result, adapter = self.result, self._adapter
-        # A piece counts for the event that brought it, also where half a <think> tag is held back.
-        brought = list(adapter.pieces(event))
-        for piece in brought:
-            for part in self._think.feed(piece.text) if piece.channel == "content" else [piece]:
-                self._take(index, part)
-        reported = adapter.usage(event)
-        if brought:
+    def add_document(self, body: bytes) -> None:
+        """Take a whole body that is JSON: an answer that was not streamed, or an error; its objects are the events."""
+        for document in json_documents(body.decode("utf-8-sig", "replace")):
+            self.add(SseEvent(document))
+
+    def _read(self, index: int, event: dict[str, Any], name: str) -> None:
+        result, reading = self.result, self._reader.read(event, name)
+        if reading.usage is not None:
+            self._merge_usage(reading.usage)
+        if reading.pieces:
             if result.first_generated_index is None:
                 result.first_generated_index = index
             result.last_generated_index = index
-            so_far = reported.output_tokens if reported else None
-            result.generated.append(GeneratedEvent(index, sum(len(piece.text) for piece in brought), so_far))
-        result.logprobs += adapter.logprobs(event)
-        result.usage = reported or result.usage
-        result.finish_reason = adapter.finish_reason(event) or result.finish_reason
-        result.error = result.error or adapter.error_message(event)
-        for name, key in (("response_id", "id"), ("served_model", "model")):
-            if getattr(result, name) is None and isinstance(event.get(key), str) and event[key]:
-                setattr(result, name, event[key])
+            chars, content = 0, ""
+            for channel, text in reading.pieces:
+                self._texts[channel].append(text)
+                chars += len(text)
+                if channel == "content":
+                    content += text
+            if content and result.first_content_index is None:
+                result.first_content_index = index
+            so_far = self._adapter.usage(reading.usage).output_tokens if reading.usage else None
+            # Zero tokens beside text is a placeholder.
+            self._brought.append((index, chars, content, so_far or None))
+        if reading.logprobs:
+            result.logprobs += reading.logprobs
+        if reading.finish_reason is not None:
+            result.finish_reason = reading.finish_reason
+        if result.error is None:
+            result.error = reading.error or (error_text(event) if name == "error" else None)
+        if result.response_id is None:
+            result.response_id = reading.response_id
+        if result.served_model is None:
+            result.served_model = reading.served_model
+        if reading.ends or reading.finish_reason is not None:
+            result.ended = True
 
-    def _take(self, index: int, piece: Piece) -> None:
-        self._parts[piece.channel].append(piece.text)
-        if piece.channel == "content" and self.result.first_content_index is None:
-            self.result.first_content_index = index
+    def _after_the_end(self, event: Any) -> None:
+        # What is sent after [DONE] was not waited for; only a bill that comes this late still counts.
+        if self._usage is None and isinstance(event, dict):
+            self._usage = self._reader.read(event, "message").usage
+
+    def _merge_usage(self, block: dict[str, Any]) -> None:
+        # Counts are cumulative: the last one of each name holds, and a null takes nothing back.
+        if self._usage is None:
+            self._usage = block
+        else:
+            news = {name: value for name, value in block.items() if value is not None or name not in self._usage}
+            self._usage = self._usage | news
 
     def finish(self) -> StreamResult:
-        """The result, with what was held back."""
-        last = self.result.last_generated_index
-        for piece in self._think.flush():
-            self._take(last if last is not None else 0, piece)
-        self.result.text = "".join(self._parts["content"])
-        self.result.reasoning = "".join(self._parts["reasoning"])
-        self.result.tool_arguments = "".join(self._parts["tool"])
-        return self.result
+        """The result, with its texts."""
+        result = self.result
+        text = "".join(self._texts["content"])
+        inline = INLINE_THOUGHT.match(text)
+        start = inline.end() if inline else len(text) - len(text.lstrip())
+        reasoning = "".join(self._texts["reasoning"])
+        result.text, result.reasoning = writable(text), writable(reasoning)
+        result.tool_arguments = writable("".join(self._texts["tool"]))
+        result.answer, result.thought = writable(text[start:]), writable(reasoning + (inline[2] if inline else ""))
+        result.generated = self._generated(start)
+        result.first_answer_index = next((event.index for event in result.generated if event.answer), None)
+        if self._usage is not None:
+            result.usage = replace(self._adapter.usage(self._usage), raw=shallow(self._usage))
+        for name in ("finish_reason", "response_id", "served_model"):
+            if (word := getattr(result, name)) is not None:
+                setattr(result, name, writable(word))
+        result.finish_class = self._finish_class()
+        return result
+
+    def _generated(self, answer_start: int) -> list[GeneratedEvent]:
+        generated, position = [], 0
+        for index, chars, content, so_far in self._brought:
+            answer = writable(content[max(0, answer_start - position) :])
+            generated.append(GeneratedEvent(index, chars, answer, so_far))
+            position += len(content)
+        return generated
+
+    def _finish_class(self) -> FinishClass | None:
+        result = self.result
+        if result.error is not None:
+            return "broken"
+        found = finish_class_of(result.finish_reason)
+        # Some APIs call a tool and say that they stopped.
+        return "tool_calls" if found == "stop" and result.tool_arguments and not result.text else found
+
+
+def parse_json(text: str) -> Any:
+    """JSON as the standard has it: no NaN, no infinities.
+
+    Raises:
+        ValueError: it is not JSON.
+        RecursionError: it nests too deeply.
+    """
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        # What orjson refuses and others send: half a surrogate pair, numbers beyond a float.
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def _refuse_constant(name: str) -> None:
@@ -186,27 +226,13 @@ def _refuse_constant(name: str) -> None:
 
 
 def _finite(text: str) -> float | str:
-    """A float; a number beyond its range stays text, so that a record never holds what JSON cannot."""
+    # A number beyond the range of floats stays text, so that a record never holds what JSON cannot.
     value = float(text)
     return value if math.isfinite(value) else text
 
 
-def adapter_for(api: str) -> ModuleType:
-    """The adapter module of an API.
-
-    Raises:
-        TokenArenaError: this version cannot speak it.
-    """
-    from tokenarena_assets.probing import openai_chat  # noqa: PLC0415 - it reads pieces and usage from here
-
-    adapters = {"openai_chat": openai_chat}
-    if api not in adapters:
-        raise TokenArenaError(f"no adapter for api {api!r}", mend=f"this version speaks {', '.join(sorted(adapters))}")
-    return adapters[api]
-
-
 def parse_stream(byte_chunks: Iterable[bytes], api: str = "openai_chat") -> StreamResult:
-    """Read a whole recorded stream, in any split of its bytes.
+    """Read a whole recorded body, in any split of its bytes: an event stream, or JSON where it was not streamed.
 
     Raises:
         TokenArenaError: there is no adapter for `api`.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -30,6 +31,10 @@ LINES = (
     "unknown: x",
     "Data: other case",
     "\ufeffdata: mark in the middle",
+    '{"error": "no event line"}',
+    "[",
+    '  {"a": 1},',
+    "]",
     "",
     "",
 )
@@ -127,8 +132,16 @@ def test_comments_are_counted() -> None:
 
 @pytest.mark.parametrize(
     "stream",
-    [b"data: " + b"x" * 200, b"x" * 200, b": " + b"x" * 200 + b"\n", b"data: 12345678\n" * 20, b"event: " + b"x" * 200],
-    ids=["line without end", "no field", "comment", "many lines", "name"],
+    [
+        b"data: " + b"x" * 200,
+        b"x" * 200,
+        b": " + b"x" * 200 + b"\n",
+        b"data: 12345678\n" * 20,
+        b"data\n" * 60,
+        b"event: " + b"x" * 200,
+        b"{\n" + b'"a": 1,\n' * 60,
+    ],
+    ids=["line without end", "no field", "comment", "many lines", "many empty lines", "name", "JSON"],
 )
 @pytest.mark.parametrize("size", [1, 7, 10_000])
 def test_too_large_is_refused_after_what_came_before(stream: bytes, size: int) -> None:
@@ -145,20 +158,92 @@ def test_an_event_of_exactly_the_limit_is_taken() -> None:
     assert _parse([line + b"x", b"\n\n"], max_event_bytes=100)[2] is True
 
 
-def test_a_long_line_is_not_searched_again_with_every_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    searched = 0
-
-    class Counting:
-        def search(self, buffer: bytearray, start: int) -> re.Match[bytes] | None:
-            nonlocal searched
-            found = sse_line_end.search(buffer, start)
-            searched += (found.end() if found else len(buffer)) - start
-            return found
-
-    sse_line_end = sse.LINE_END
-    monkeypatch.setattr(sse, "LINE_END", Counting())
+def test_a_lone_carriage_return_ends_a_line_at_once() -> None:
     parser = SseParser()
-    for _ in range(1000):
-        list(parser.feed(b"x" * 100))
-    assert list(parser.feed(b"\ndata: y\n\n")) == [SseEvent("y")]
-    assert searched <= 100_000 + 20
+    assert list(parser.feed(b"data: x\r")) == []
+    assert list(parser.feed(b"\r")) == [SseEvent("x")]
+    # The newline belongs to the carriage return before it and ends nothing.
+    assert list(parser.feed(b"\ndata: y\n")) == []
+    assert list(parser.close()) == [SseEvent("y")]
+
+
+HUGE = 50 * 1024 * 1024
+READ = b"x" * 65536
+
+
+def _in_reads() -> Iterator[bytes]:
+    yield b"data: good\n\ndata: "
+    for _ in range(HUGE // len(READ)):
+        yield READ
+    yield b"\n\n"
+
+
+def _in_lines() -> Iterator[bytes]:
+    yield b"data: good\n\n"
+    for _ in range(HUGE // len(READ)):
+        yield b"data: " + READ + b"\n"
+    yield b"\n"
+
+
+def _peak_bytes(chunks: Iterable[bytes]) -> int:
+    parser, events, refused = SseParser(), [], False
+    tracemalloc.start()
+    try:
+        for chunk in chunks:
+            events += parser.feed(chunk)
+    except EventTooLargeError:
+        refused = True
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert refused
+    assert events == [SseEvent("good")]
+    return peak
+
+
+@pytest.mark.parametrize("chunks", [_in_reads, _in_lines])
+def test_an_event_of_50_mb_is_refused_in_bounded_memory(chunks: Callable[[], Iterator[bytes]]) -> None:
+    assert _peak_bytes(chunks()) < 3 * sse.MAX_EVENT_BYTES
+
+
+def test_an_event_of_50_mb_in_one_read_is_refused_without_copying_it() -> None:
+    whole = b"data: good\n\ndata: " + b"x" * HUGE + b"\n\n"
+    assert _peak_bytes([whole]) < 3 * sse.MAX_EVENT_BYTES
+
+
+@pytest.mark.timeout(60)  # a copy of the line with every byte would move half a terabyte
+def test_a_long_line_fed_byte_by_byte_takes_no_quadratic_time() -> None:
+    parser, size = SseParser(), 1_000_000
+    for start in (b"data: ", b"\n", b"data: ", b"\r\n\r\n"):
+        events = list(parser.feed(start))
+        if start == b"data: ":
+            for _ in range(size):
+                events += parser.feed(b"x")
+    assert events == [SseEvent("x" * size + "\n" + "x" * size)]
+
+
+@pytest.mark.parametrize(
+    ("body", "documents"),
+    [
+        ('{"a": {"b": "]"}}', ['{"a": {"b": "]"}}']),
+        ('{\n  "a": 1,\n\n  "b": 2\n}\n', ['{\n  "a": 1,\n  "b": 2\n}']),
+        ('[{"a": 1},\r\n{"a": 2}]', ['{"a": 1}', '{"a": 2}']),
+        ('[{"a": 1},\r\n{"a": ', ['{"a": 1}', '{"a": \n']),
+        ('{"a": 1}\n{"a": 2}\n', ['{"a": 1}', '{"a": 2}']),
+        ('{"half": ', ['{"half": \n']),
+        ("[1, 2, null]", []),
+        ('data: x\n\n{"error": 1}', ["x", '{"error": 1}']),
+        ('{"a":\ndata: x\n\nid: 3\n1}', ["x", '{"a":\n1}']),
+        ("<html>{</html>\n}", []),
+    ],
+)
+def test_json_where_events_should_be_is_read_as_its_objects(body: str, documents: list[str]) -> None:
+    for size in (1, 3, 1000):
+        chunks = [body.encode()[i : i + size] for i in range(0, len(body), size)]
+        assert [event.data for event in _parse(chunks)[0]] == documents
+
+
+def test_json_that_nests_too_deeply_is_left_as_it_is() -> None:
+    deep = '{"a": ' * 100_000
+    assert [event.data.strip() for event in _parse([deep.encode()])[0]] == [deep.strip()]
+    assert [event.data for event in _parse([b"[" * 100_000])[0]] == []

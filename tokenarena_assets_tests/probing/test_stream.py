@@ -1,109 +1,35 @@
-"""What a stream amounts to: recorded provider streams under random splits, inline thoughts, hostile events."""
+"""What a chat stream amounts to: its channels, what a reader sees, its end, its usage, and hostile events."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import random
 import re
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tokenarena_assets.errors import TokenArenaError
-from tokenarena_assets.probing import sse
-from tokenarena_assets.probing.stream import StreamResult, ThinkSplitter, parse_stream
+from tokenarena_assets.probing import StreamResult, parse_stream, sse
+from tokenarena_assets.probing.sse import SseEvent
+from tokenarena_assets.probing.stream import StreamAccumulator
 from tokenarena_assets_tests.servers.misbehaving import WORDS, Answer, chunk, data, joined
 
-RECORDINGS = Path(__file__).parents[2] / "../shared/data/streams"
-SPLITS = 20
 EXAMPLES = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-# Their thought stands inline between <think> tags, so that what the recordings call content is reasoning first.
-INLINE_THOUGHT = {
-    ("test_groq__test_groq_model_thinking_part_iter.yaml", 0),
-    ("test_huggingface__test_hf_model_thinking_part_iter.yaml", 0),
-}
+DONE = b"data: [DONE]\n\n"
 
 
-def _expectations() -> list[Any]:
-    path = RECORDINGS / "expected.json"
-    if not path.exists():
-        return [pytest.param(None, None, marks=pytest.mark.skip(reason=f"no recordings in {RECORDINGS}"))]
-    return [
-        pytest.param(file, facts, id=f"{file.split('__')[1].removesuffix('.yaml')}-{facts['interaction']}")
-        for file, interactions in json.loads(path.read_text()).items()
-        for facts in interactions
-        if facts["uri"].partition("#")[0].endswith("/chat/completions")  # the APIs that there is an adapter for
-    ]
-
-
-@cache
-def _bodies(file: str) -> dict[int, bytes]:
-    text = (RECORDINGS / file).read_text(encoding="utf-8")
-    interactions = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["interactions"]
-    bodies = [interaction["response"].get("body", {}).get("string", "") for interaction in interactions]
-    return {number: b if isinstance(b, bytes) else str(b).encode() for number, b in enumerate(bodies)}
-
-
-def _randomly_split(body: bytes, rng: random.Random) -> list[bytes]:
-    cuts = sorted(rng.sample(range(len(body)), k=min(len(body) // 2, rng.choice((1, 5, 40, 200)))))
-    return [body[start:end] for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True)]
-
-
-@pytest.mark.parametrize(("file", "facts"), _expectations())
-def test_recorded_streams_yield_their_facts(file: str, facts: dict[str, Any]) -> None:
-    body = _bodies(file)[facts["interaction"]]
-    result = parse_stream([body])
-    assert len(result.events) == facts["n_json_events"]
-    assert result.malformed_events == facts["n_unparseable"]
-    assert result.comments == facts["n_comment_lines"]
-    assert result.done == facts["done_seen"]
-    assert result.first_generated_index == facts["first_generated_event"]
-    assert result.last_generated_index == facts["last_generated_event"]
-    assert result.finish_reason == facts["finish_reason"]
-    assert (result.error is not None) == (facts["error_event"] is not None)
-    assert result.served_model == facts["model"]
-    _assert_usage(result, facts)
-    if (file, facts["interaction"]) in INLINE_THOUGHT:
-        thought = len("<think>") + len(result.reasoning) + len("</think>")
-        assert result.reasoning
-        # Line ends between the thought and the answer belong to neither.
-        assert 0 <= facts["content_chars"] - thought - len(result.text) <= 2
-    else:
-        assert result.first_content_index == facts["first_content_event"]
-        assert len(result.text) == facts["content_chars"]
-        assert len(result.reasoning) == facts["reasoning_chars"]
-        assert hashlib.sha256(result.text.encode()).hexdigest() == facts["content_sha256"]
-        assert hashlib.sha256(result.reasoning.encode()).hexdigest() == facts["reasoning_sha256"]
-
-
-def _assert_usage(result: StreamResult, facts: dict[str, Any]) -> None:
-    if facts["usage"] is None:
-        assert result.usage is None
-        return
-    assert result.usage is not None
-    assert result.usage.input_tokens == facts["usage"]["prompt_tokens"]
-    assert result.usage.output_tokens == facts["billed_output_by_total"]
-    assert result.usage.reasoning_tokens == facts["reasoning_tokens_reported"]
-    assert result.usage.raw == facts["usage"]
-
-
-@pytest.mark.parametrize(("file", "facts"), _expectations())
-def test_recorded_streams_do_not_depend_on_their_split(file: str, facts: dict[str, Any]) -> None:
-    body, rng = _bodies(file)[facts["interaction"]], random.Random(file)
-    whole = parse_stream([body])
-    for _ in range(SPLITS):
-        assert parse_stream(_randomly_split(body, rng)) == whole
+def _counts(result: StreamResult) -> tuple[int | None, ...] | None:
+    usage = result.usage
+    if usage is None:
+        return None
+    return usage.input_tokens, usage.cached_tokens, usage.output_tokens, usage.reasoning_tokens
 
 
 def test_an_api_without_adapter_is_refused_by_name() -> None:
-    with pytest.raises(TokenArenaError, match=r"no adapter for api 'anthropic_messages'.*\n.*openai_chat"):
-        parse_stream([b""], api="anthropic_messages")
+    with pytest.raises(TokenArenaError, match=r"no adapter for api 'cohere_chat'.*\n.*anthropic_messages.*openai_chat"):
+        parse_stream([b""], api="cohere_chat")
 
 
 @EXAMPLES
@@ -117,12 +43,12 @@ def test_a_good_stream_is_read_in_any_bundling_and_split(
     result = parse_stream(body[start:end] for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True))
     assert (result.reasoning, result.text) == ("".join(WORDS), "".join(answer.tokens))
     assert result.first_generated_index == 1  # the role event is no token
-    assert result.first_content_index == 1 + -(-len(WORDS) // bundle)
-    assert result.finish_reason == "stop"
+    assert result.first_content_index == result.first_answer_index == 1 + -(-len(WORDS) // bundle)
+    assert (result.finish_reason, result.finish_class) == ("stop", "stop")
     assert result.done
     assert sum(event.chars for event in result.generated) == len(result.reasoning) + len(result.text)
-    reported = None if result.usage is None else (result.usage.output_tokens, result.usage.reasoning_tokens)
-    assert reported == (None if usage is None else (len(WORDS) + len(answer.tokens), len(WORDS)))
+    counts = (20, None, len(WORDS) + len(answer.tokens), len(WORDS))
+    assert _counts(result) == (None if usage is None else counts)
     assert [e.output_tokens_so_far for e in result.generated][-1:] == [
         len(WORDS) + len(answer.tokens) if usage == "every" else None
     ]
@@ -133,19 +59,36 @@ def test_a_good_stream_is_read_in_any_bundling_and_split(
     [
         ({"content": "a"}, "text", "a"),
         ({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}, "text", "ab"),
+        ({"content": ["a", {"type": "output_text", "text": "b"}, {"type": "reference", "ids": [1]}]}, "text", "ab"),
+        ({"content": None, "refusal": "a"}, "text", "a"),
+        ({"reasoning": "a"}, "reasoning", "a"),
+        ({"reasoning_content": "a"}, "reasoning", "a"),
         ({"reasoning": "a", "reasoning_content": "a"}, "reasoning", "a"),
+        ({"reasoning": "a", "reasoning_details": [{"type": "reasoning.text", "text": "a"}]}, "reasoning", "a"),
         ({"reasoning_details": [{"type": "reasoning.text", "text": "a"}]}, "reasoning", "a"),
         ({"reasoning_details": [{"type": "reasoning.summary", "summary": "a"}]}, "reasoning", "a"),
         ({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "a"}]}]}, "reasoning", "a"),
+        ({"content": [{"type": "thinking", "thinking": "a"}]}, "reasoning", "a"),
+        ({"content": [{"type": "reasoning", "text": "a"}]}, "reasoning", "a"),
+        ({"content": [{"type": "thinking", "thinking": "a"}], "reasoning_content": "a"}, "reasoning", "a"),
         ({"tool_calls": [{"function": {"name": "look", "arguments": ""}}]}, "tool_arguments", "look"),
         ({"tool_calls": [{"function": {"arguments": '{"a"'}}]}, "tool_arguments", '{"a"'),
+        ({"tool_calls": [{"custom": {"name": "run", "input": "x"}}]}, "tool_arguments", "runx"),
+        ({"function_call": {"name": "look", "arguments": "{}"}}, "tool_arguments", "look{}"),
     ],
 )
 def test_every_channel_counts_as_generated(delta: dict[str, Any], field: str, text: str) -> None:
     result = parse_stream([chunk({"role": "assistant", "content": ""}), chunk(delta)])
-    assert getattr(result, field) == text
+    assert {name: getattr(result, name) for name in ("text", "reasoning", "tool_arguments")} == {
+        "text": "",
+        "reasoning": "",
+        "tool_arguments": "",
+    } | {field: text}
     assert result.first_generated_index == 1
     assert (result.first_content_index == 1) == (field == "text")
+    # A call of a tool is no answer that a reader sees.
+    assert (result.first_answer_index == 1) == (field == "text")
+    assert [(event.chars, event.answer) for event in result.generated] == [(len(text), text if field == "text" else "")]
 
 
 @pytest.mark.parametrize(
@@ -155,27 +98,88 @@ def test_every_channel_counts_as_generated(delta: dict[str, Any], field: str, te
         chunk({"role": "assistant", "content": ""}),
         chunk({"content": None, "reasoning": None}),
         chunk({"content": []}),
+        chunk({"reasoning_details": [{"type": "reasoning.encrypted", "data": "c2VjcmV0"}]}),
+        chunk({}, finish_reason="stop"),
         data({"choices": []}),
+        data({"choices": [], "prompt_filter_results": [{"prompt_index": 0}]}),
         data({"choices": [], "usage": {"completion_tokens": 3}}),
         b": PROCESSING\n\n",
         b"data:\n\n",
-        b"data: [DONE]\n\n",
+        b"data: \n\n",
+        b"id: 3\nretry: 10\n\n",
+        DONE,
     ],
 )
 def test_what_brings_no_token_never_stops_the_clock(event: bytes) -> None:
-    assert parse_stream([event]).first_generated_index is None
+    result = parse_stream([event, chunk({"content": "first"})] if event is not DONE else [event])
+    assert result.first_generated_index == (None if event is DONE else len(result.events) - 1)
+    assert result.malformed_events == 0
 
 
 def test_text_that_stands_beside_the_delta_is_not_taken_twice() -> None:
     twice = data({"choices": [{"delta": {"content": "a"}, "text": "a"}]})
-    legacy = data({"choices": [{"text": "b"}]})
-    assert parse_stream([twice, legacy]).text == "ab"
+    thought_twice = data({"choices": [{"delta": {"reasoning": "b"}, "text": "b"}]})
+    legacy = data({"choices": [{"text": "c"}]})
+    result = parse_stream([twice, thought_twice, legacy])
+    assert (result.text, result.reasoning) == ("ac", "b")
+
+
+def test_a_whole_message_that_ends_a_stream_is_not_taken_twice() -> None:
+    whole = {"object": "chat.completion", "choices": [{"finish_reason": "stop", "message": {"content": "ab"}}]}
+    usage = {"usage": {"prompt_tokens": 4, "completion_tokens": 2, "total_tokens": 6}}
+    placeholder = {"usage": {"total_tokens": 0, "completion_tokens": 0}}
+    result = parse_stream([chunk({"content": "a"}, **placeholder), chunk({"content": "b"}), data(whole | usage)])
+    assert (result.text, result.last_generated_index, result.finish_reason) == ("ab", 1, "stop")
+    assert _counts(result) == (4, None, 2, None)
+    assert [event.output_tokens_so_far for event in result.generated] == [None, None]
+    # Alone it is the answer.
+    assert parse_stream([data(whole)]).text == "ab"
+
+
+def test_what_follows_done_does_not_count() -> None:
+    late_usage = data({"choices": [], "usage": {"completion_tokens": 7}})
+    after = [chunk({"content": "b"}, finish_reason="length"), data({"error": {"message": "late"}}), late_usage]
+    result = parse_stream([chunk({"content": "a"}, finish_reason="stop"), DONE, *after])
+    assert (result.text, result.last_generated_index) == ("a", 0)
+    assert (result.finish_reason, result.finish_class, result.error) == ("stop", "stop", None)
+    assert len(result.events) == 4
+    # A bill that comes late still counts, unless there was one in time.
+    assert _counts(result) == (None, None, 7, None)
+    in_time = data({"choices": [], "usage": {"completion_tokens": 1}})
+    assert _counts(parse_stream([in_time, DONE, late_usage])) == (None, None, 1, None)
+
+
+@pytest.mark.parametrize(
+    ("events", "ended", "finish_class"),
+    [
+        ([chunk({"content": "a"})], False, None),
+        ([chunk({"content": "a"}), DONE], True, None),
+        ([chunk({"content": "a"}, finish_reason="stop")], True, "stop"),
+        ([chunk({"content": "a"}, finish_reason="eos"), DONE], True, "stop"),
+        ([chunk({"content": "a"}, finish_reason="length"), DONE], True, "length"),
+        ([chunk({"content": "a"}, finish_reason="content_filter"), DONE], True, "content_filter"),
+        ([chunk({"tool_calls": [{"function": {"name": "f"}}]}, finish_reason="tool_calls")], True, "tool_calls"),
+        ([chunk({"tool_calls": [{"function": {"name": "f"}}]}, finish_reason="stop")], True, "tool_calls"),
+        ([chunk({"content": "a"}, finish_reason="abort"), DONE], True, "broken"),
+        ([chunk({"content": "a"}, finish_reason="error"), DONE], True, "broken"),
+        ([chunk({"content": "a"}, finish_reason="never heard of"), DONE], True, None),
+        ([chunk({"content": "a"}, finish_reason="")], False, None),
+        ([chunk({"content": "a"}), data({"error": {"message": "boom"}})], False, "broken"),
+        ([chunk({"content": "a"}, finish_reason="stop"), data({"error": "boom"}), DONE], True, "broken"),
+    ],
+)
+def test_how_a_stream_ended(events: list[bytes], ended: bool, finish_class: str | None) -> None:
+    result = parse_stream(events)
+    assert (result.ended, result.finish_class) == (ended, finish_class)
+
+
+USAGE = {"prompt_tokens": 9, "completion_tokens": 5}
 
 
 @pytest.mark.parametrize(
     ("block", "counts"),
     [
-        ({"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14}, (9, None, 5, None)),
+        (USAGE | {"total_tokens": 14}, (9, None, 5, None)),
         # xAI: the completion leaves the reasoning out
         (
             {
@@ -186,86 +190,223 @@ def test_text_that_stands_beside_the_delta_is_not_taken_twice() -> None:
             },
             (32, None, 342, 340),
         ),
-        ({"prompt_tokens": 9, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 8}}, (9, 8, 5, None)),
-        ({"prompt_tokens": 9, "completion_tokens": 5, "cached_tokens": 4, "reasoning_tokens": 3}, (9, 4, 5, 3)),
-        ({"prompt_tokens": 9, "completion_tokens": 5, "prompt_tokens_details": None}, (9, None, 5, None)),
+        # Google's compatible API leaves it out and does not say how much it is
+        ({"prompt_tokens": 6, "completion_tokens": 1, "total_tokens": 42}, (6, None, 36, None)),
+        ({"prompt_tokens": 6, "total_tokens": 42}, (6, None, 36, None)),
+        # the prompt leaves the cached tokens out
+        (
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 5,
+                "total_tokens": 1015,
+                "prompt_tokens_details": {"cached_tokens": 1000},
+            },
+            (1010, 1000, 5, None),
+        ),
+        (USAGE | {"prompt_tokens_details": {"cached_tokens": 8}}, (9, 8, 5, None)),
+        (USAGE | {"prompt_tokens_details": {"cached_tokens": None}, "cached_tokens": 8}, (9, 8, 5, None)),
+        (USAGE | {"cached_tokens": 4, "reasoning_tokens": 3}, (9, 4, 5, 3)),
+        (USAGE | {"prompt_cache_hit_tokens": 4, "prompt_cache_miss_tokens": 5}, (9, 4, 5, None)),
+        (USAGE | {"prompt_tokens_details": None}, (9, None, 5, None)),
+        ({"input_tokens": 9, "output_tokens": 5, "output_tokens_details": {"reasoning_tokens": 2}}, (9, None, 5, 2)),
+        # a provider's own contradiction is left as it is
+        (USAGE | {"total_tokens": 14, "completion_tokens_details": {"reasoning_tokens": 6}}, (9, None, 5, 6)),
         ({"prompt_tokens": 9.0, "completion_tokens": 5.5}, (9, None, None, None)),
         ({"prompt_tokens": -9, "completion_tokens": True}, (None, None, None, None)),
         ({"prompt_tokens": "9", "completion_tokens": 2**60}, (None, None, None, None)),
+        ({"prompt_tokens": 9, "completion_tokens": 2**70, "total_tokens": -1}, (9, None, None, None)),
         ({}, (None, None, None, None)),
     ],
 )
 def test_usage_is_normalised(block: dict[str, Any], counts: tuple[int | None, ...]) -> None:
-    for event in ({"choices": [], "usage": block}, {"choices": [], "x_groq": {"usage": block}}):
-        usage = parse_stream([data(event)]).usage
-        assert usage is not None
-        assert (usage.input_tokens, usage.cached_tokens, usage.output_tokens, usage.reasoning_tokens) == counts
-        assert usage.raw == block
+    for event in (
+        {"choices": [], "usage": block},
+        {"choices": [], "usage": None, "x_groq": {"usage": block}},
+        {"choices": [{"delta": {}, "finish_reason": "stop", "usage": block}]},  # Moonshot's place
+    ):
+        result = parse_stream([chunk({"content": "a"}, usage=None), data(event)])
+        assert _counts(result) == counts
+        assert result.usage is not None
+        assert result.usage.raw == json.loads(json.dumps(block))
+
+
+def test_usage_that_comes_in_parts_is_merged() -> None:
+    parts = (
+        {"prompt_tokens": 9, "completion_tokens": 1, "cost": None},
+        {"prompt_tokens": None, "completion_tokens": 3, "cost": 0.5},
+        {"completion_tokens": 5, "extra": None},
+    )
+    result = parse_stream([chunk({"content": "a"}, usage=part) for part in parts])
+    assert _counts(result) == (9, None, 5, None)
+    assert result.usage is not None
+    assert result.usage.raw == {"prompt_tokens": 9, "completion_tokens": 5, "cost": 0.5, "extra": None}
+    assert [event.output_tokens_so_far for event in result.generated] == [1, 3, 5]
+    assert result.events[0]["usage"] == parts[0]
+
+
+def _in_parts(text: str, cuts: list[int]) -> StreamResult:
+    parts = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    return parse_stream([chunk({"content": part}) for part in parts])
 
 
 @EXAMPLES
 @given(
     st.sampled_from(["", "\n", " "]),
     st.text("ab<>/think\n", max_size=12).filter(lambda thought: "</think>" not in thought),
-    st.sampled_from(["", "\n", "\n\n"]),
-    st.text("ab<>/think \n", max_size=12).filter(lambda answer: not answer.startswith("\n")),
+    st.sampled_from(["", "\n", " \n\n"]),
+    st.text("ab<>/think \n", max_size=12).filter(lambda answer: answer == answer.lstrip()),
     st.data(),
 )
 @example("", "thought", "\n\n", "answer", None)
-def test_an_inline_thought_is_moved_whatever_the_split(
+def test_an_inline_thought_is_no_answer_whatever_the_split(
     before: str, thought: str, between: str, answer: str, drawn: st.DataObject | None
 ) -> None:
     whole = f"{before}<think>{thought}</think>{between}{answer}"
-    if drawn is None:
-        parts = list(whole)
-    else:
-        cuts = sorted(drawn.draw(st.sets(st.integers(0, len(whole)), max_size=8)))
-        parts = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
-    splitter = ThinkSplitter()
-    pieces = [piece for part in parts for piece in splitter.feed(part)] + splitter.flush()
-    assert "".join(piece.text for piece in pieces if piece.channel == "reasoning") == thought
-    assert "".join(piece.text for piece in pieces if piece.channel == "content") == answer
-    assert all(piece.text for piece in pieces)
+    everywhere = list(range(1, len(whole)))
+    cuts = everywhere if drawn is None else sorted(drawn.draw(st.sets(st.sampled_from(everywhere), max_size=8)))
+    result = _in_parts(whole, cuts)
+    assert (result.thought, result.answer) == (thought, answer)
+    assert (result.text, result.reasoning, result.first_content_index) == (whole, "", 0)
+    assert "".join(event.answer for event in result.generated) == answer
+    position, first = 0, None
+    for index, end in enumerate([*cuts, len(whole)]):
+        if first is None and answer and end > len(whole) - len(answer):
+            first = index
+        assert result.generated[index].answer == whole[max(position, len(whole) - len(answer)) : end]
+        position = end
+    assert result.first_answer_index == first
 
 
-@pytest.mark.parametrize("text", ["a <think>b</think>", "<thin", "<", "  ", "</think>a", "\n<b>bold</b>", "<think"])
-def test_what_is_no_thought_stays_content(text: str) -> None:
-    for parts in ([text], list(text)):
-        assert parse_stream([chunk({"content": part}) for part in parts]).text == text
+@pytest.mark.parametrize("text", ["a <think>b</think>", "<thin", "<", "</think>a", "<b>bold</b>", "<think"])
+def test_what_is_no_thought_stays_answer(text: str) -> None:
+    for cuts in ([], list(range(1, len(text)))):
+        result = _in_parts(text, cuts)
+        assert (result.text, result.answer, result.thought) == (text, text, "")
+        assert result.first_answer_index == 0
 
 
-def test_a_thought_without_end_is_reasoning() -> None:
+def test_white_space_is_nothing_to_see() -> None:
+    result = parse_stream([chunk({"content": part}) for part in ("\n\n", " ", "Hi", "\n", "you ")])
+    assert (result.first_content_index, result.first_answer_index) == (0, 2)
+    assert (result.text, result.answer) == ("\n\n Hi\nyou ", "Hi\nyou ")
+    assert [event.answer for event in result.generated] == ["", "", "Hi", "\n", "you "]
+
+
+def test_a_thought_without_end_is_no_answer() -> None:
     result = parse_stream([chunk({"content": "<think>on and"}), chunk({"content": " on </thi"})])
-    assert (result.reasoning, result.text, result.first_content_index) == ("on and on </thi", "", None)
+    assert (result.text, result.thought, result.answer) == ("<think>on and on </thi", "on and on </thi", "")
+    assert (result.first_content_index, result.first_answer_index) == (0, None)
 
 
-def test_held_back_text_counts_for_the_event_that_brought_it() -> None:
-    result = parse_stream([chunk({"content": "<"}), chunk({"content": "b>"})])
-    assert [event.chars for event in result.generated] == [1, 2]
-    assert result.first_generated_index == 0
+def test_both_kinds_of_thought_are_joined() -> None:
+    result = parse_stream([chunk({"reasoning": "first "}), chunk({"content": "<think>then</think>4"})])
+    assert (result.reasoning, result.thought, result.answer) == ("first ", "first then", "4")
 
 
 @pytest.mark.parametrize(
     ("event", "error"),
     [
-        ({"error": {"message": "boom", "code": 502}}, "boom"),
-        ({"error": "boom"}, "boom"),
-        ({"error": {"code": 502}}, "{'code': 502}"),
-        ({"error": None}, None),
-        ({"error": {}}, None),
+        (data({"error": {"message": "boom", "code": 502}}), "boom"),
+        (data({"error": "boom"}), "boom"),
+        (data({"error": {"code": 502}}), "{'code': 502}"),
+        (data({"choices": [{"error": {"message": "boom"}, "finish_reason": "error"}]}), "boom"),
+        (data({"choices": [{"delta": {}}], "error": {"message": "boom"}}), "boom"),
+        (data({"choices": [], "x_groq": {"error": "boom"}}), "boom"),
+        (data({"object": "error", "message": "boom", "code": 400}), "boom"),
+        (data({"detail": "boom"}), "boom"),
+        (data({"base_resp": {"status_code": 1004, "status_msg": "boom"}}), "boom"),
+        (b"event: error\n" + data({"reason": "boom"}), "{'reason': 'boom'}"),
+        (b'event: error\ndata: "boom"\n\n', "boom"),
+        (b"event: error\ndata: boom\n\n", "boom"),
+        (b'{\n  "error": {\n    "message": "boom"\n  }\n}\n', "boom"),
+        (data({"error": "b" * 9999}), "b" * 2000),
+        (data({"error": None}), None),
+        (data({"error": {}}), None),
+        (data({"base_resp": {"status_code": 0, "status_msg": "boom"}}), None),
+        (b"data: boom\n\n", None),
     ],
 )
-def test_errors_inside_a_stream_are_found(event: dict[str, Any], error: str | None) -> None:
-    assert parse_stream([data(event)]).error == error
+def test_errors_inside_a_stream_are_found(event: bytes, error: str | None) -> None:
+    result = parse_stream([chunk({"content": "kept"}), event])
+    assert (result.text, result.error) == ("kept", error)
+    assert result.finish_class == (None if error is None else "broken")
+
+
+@pytest.mark.parametrize(
+    ("block", "values"),
+    [
+        ({"content": [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1}]}, [-0.5, -1.0]),
+        ({"content": None, "refusal": None}, []),
+        ({"tokens": ["a", "b"], "token_logprobs": [None, -0.5]}, [-0.5]),
+        ({"content": [{"logprob": True}, {"logprob": "x"}, {"logprob": 10**400}, 3]}, []),
+        (None, []),
+        ([], []),
+    ],
+)
+def test_logprobs_are_read(block: Any, values: list[float]) -> None:
+    assert parse_stream([data({"choices": [{"delta": {"content": "ab"}, "logprobs": block}]})]).logprobs == values
+
+
+def test_halves_of_a_surrogate_pair_are_joined() -> None:
+    halves = ("\ud83d", "\udc26 ", "\ud83d")
+    result = parse_stream([b"data: " + json.dumps({"choices": [{"text": half}]}).encode() + b"\n\n" for half in halves])
+    assert result.text == result.answer == "🐦 \ufffd"
+    assert [event.answer for event in result.generated] == ["\ufffd", "\ufffd ", "\ufffd"]
+    broken = rb'data: {"id": "\ud83d", "model": "\ud83d", "error": "\ud83d", "usage": {"\ud83d": "\ud83d"}}'
+    result = parse_stream([broken])
+    assert result.usage is not None
+    json.dumps([result.response_id, result.served_model, result.error, result.usage.raw], ensure_ascii=False).encode()
+
+
+WHOLE = {
+    "id": "chat-1",
+    "model": "served",
+    "object": "chat.completion",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Grüße"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
+}
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("before", ["", "\ufeff", "\r\n "])
+def test_an_answer_that_was_not_streamed_is_one_event(indent: int | None, before: str) -> None:
+    body = (before + json.dumps(WHOLE, indent=indent, ensure_ascii=False)).encode()
+    accumulator = StreamAccumulator("openai_chat")
+    accumulator.add_document(body)
+    for result in (parse_stream([body]), parse_stream(body[i : i + 1] for i in range(len(body))), accumulator.finish()):
+        assert result.events == [WHOLE]
+        assert (result.text, result.first_generated_index, result.last_generated_index) == ("Grüße", 0, 0)
+        assert (result.finish_reason, result.ended, result.error) == ("stop", True, None)
+        assert _counts(result) == (3, None, 2, None)
+
+
+def test_a_whole_answer_that_was_cut_off_is_malformed() -> None:
+    body = json.dumps(WHOLE).encode()[:-40]
+    accumulator = StreamAccumulator("openai_chat")
+    accumulator.add_document(body)
+    for result in (parse_stream([body]), accumulator.finish()):
+        assert (result.events, result.malformed_events, result.ended) == ([], 1, False)
+
+
+def test_the_accumulator_says_which_event_it_took() -> None:
+    accumulator = StreamAccumulator("openai_chat")
+    taken = [accumulator.add(SseEvent(text)) for text in ("{}", "[DONE]", "no JSON", "", "7", "{}")]
+    assert taken == [0, None, None, None, 1, 2]
 
 
 FIELDS = sorted(
     set(re.findall(r"\w+", "choices delta message content text type reasoning reasoning_details thinking tool_calls"))
     | set(re.findall(r"\w+", "function arguments name usage x_groq prompt_tokens completion_tokens total_tokens id"))
-    | set(re.findall(r"\w+", "prompt_tokens_details cached_tokens logprobs logprob error model finish_reason"))
+    | set(re.findall(r"\w+", "prompt_tokens_details cached_tokens logprobs logprob error model finish_reason detail"))
+    | set(re.findall(r"\w+", "function_call refusal token_logprobs base_resp status_code status_msg code object"))
 )
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**400), 10**400) | st.floats(allow_nan=False) | st.text(max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**400), 10**400)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=4)
+    | st.sampled_from(["thinking", "error", "stop"]),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
@@ -282,6 +423,7 @@ JSON = st.recursive(
 @given(st.lists(JSON, max_size=4))
 @example([{"choices": [{"logprobs": {"content": [{"logprob": 10**400}]}}]}])
 @example([{"choices": [{"logprobs": {"content": [{"logprob": float("inf")}]}}]}])
+@example([{"choices": [{"delta": {"content": [{"type": ["thinking"], "text": "a"}]}}]}])
 @example([{"usage": {"completion_tokens": float("-inf")}}])
 def test_no_event_makes_it_raise(events: list[Any]) -> None:
     result = parse_stream([data(event) for event in events])
@@ -296,7 +438,9 @@ def test_no_event_makes_it_raise(events: list[Any]) -> None:
         '{"usage": {"completion_tokens": 2, "a": %s}}',
         '{"error": {"message": %s}}',
         '{"choices": [{"delta": {"content": [{"text": %s}]}}]}',
+        '{"choices": [{"delta": {"content": %s}}]}',
         '{"choices": [{"delta": {"reasoning_details": [{"text": %s}]}}]}',
+        "%s",
     ],
 )
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('[{"text": ', "}]")])
@@ -305,6 +449,7 @@ def test_deep_nesting_does_not_make_it_raise(nested: str, opening: str, closing:
     deep = opening * depth + '"x"' + closing * depth
     result = parse_stream([b"data: " + (nested % deep).encode() + b"\n\n", chunk({"content": "after"})])
     assert result.text.endswith("after")
+    json.dumps([result.error, result.usage.raw if result.usage else None])
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1" + "0" * 5000])
@@ -313,11 +458,36 @@ def test_numbers_that_json_does_not_have_make_an_event_malformed(number: str) ->
     assert (result.malformed_events, result.usage) == (1, None)
 
 
+def test_numbers_beyond_a_float_cost_nothing_else_of_an_event() -> None:
+    event = b'data: {"choices": [{"delta": {"content": "a"}}], "usage": {"completion_tokens": 1e999, "a": -1e999}}\n\n'
+    result = parse_stream([event])
+    assert (result.text, _counts(result)) == ("a", (None, None, None, None))
+    assert result.usage is not None
+    json.dumps(result.usage.raw, allow_nan=False)
+
+
+def test_bytes_that_are_no_utf8_cost_nothing_else_of_an_event() -> None:
+    result = parse_stream([b'data: {"choices": [{"delta": {"content": "a\xff\xe2\x82b"}}]}\n\n'])
+    assert (result.text, result.malformed_events) == ("a\ufffd\ufffdb", 0)
+
+
 def test_an_event_too_large_ends_the_stream_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse.SseParser.__init__, "__defaults__", (1000,))
     good = chunk({"content": "kept"})
     for parts in ([good + b"data: " + b"x" * 2000], [good, b"data: " + b"x" * 2000, b"\n\n"]):
-        result = parse_stream(parts)
-        assert result.text == "kept"
+        result = parse_stream([*parts, chunk({"content": "lost"})])
+        assert (result.text, result.ended, result.finish_class) == ("kept", False, "broken")
         assert result.error is not None
         assert result.error.startswith("event too large")
+
+
+def test_an_event_of_50_mb_is_refused_and_recorded() -> None:
+    def chunks() -> Any:
+        yield chunk({"content": "kept"}) + b'data: {"choices": [{"delta": {"content": "'
+        for _ in range(800):
+            yield b"x" * 65536
+        yield b'"}}]}\n\n' + chunk({"content": "lost"})
+
+    result = parse_stream(chunks())
+    assert (result.text, len(result.events)) == ("kept", 1)
+    assert result.error == f"event too large: a line of more than {sse.MAX_EVENT_BYTES} bytes"

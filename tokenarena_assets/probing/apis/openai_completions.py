@@ -1,0 +1,34 @@
+"""OpenAI's legacy Completions: a prompt in, text out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tokenarena_assets.probing.apis.openai_chat import OpenAiChat, streaming
+
+
+class OpenAiCompletions(OpenAiChat):
+    """`/completions`; its answers are read as chat's are, which may carry the same fields."""
+
+    api = "openai_completions"
+    route = "/completions"
+    reserved = frozenset({"model", "prompt", "stream", "stream_options", "n", "best_of", "echo"})
+
+    def body(
+        self,
+        model: str,
+        prompt: str,
+        *,
+        max_output_tokens: int,
+        temperature: float,
+        stream: bool = True,
+        top_logprobs: int | None = None,
+    ) -> dict[str, Any]:
+        """The prompt as it is, without a chat template."""
+        body = {
+            "model": model,
+            "prompt": prompt,
+            "max_tokens": max_output_tokens,
+            "temperature": temperature,
+        } | streaming(stream=stream)
+        return body if top_logprobs is None else body | {"logprobs": top_logprobs}
