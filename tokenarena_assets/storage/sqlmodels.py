@@ -17,7 +17,8 @@ from pathlib import Path
 import sqlglot
 from sqlglot import exp
 from sqlglot.lineage import lineage
-from sqlglot.optimizer.scope import traverse_scope
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import build_scope, traverse_scope
 
 from tokenarena_assets.errors import ConfigError
 from tokenarena_assets.storage.lake import Lake
@@ -102,8 +103,14 @@ class SqlModel:
     def column_lineage(self, schemas: dict[str, dict[str, str]]) -> dict[str, list[tuple[str, str]]]:
         """Per column, the (table, column) pairs it is computed from; `schemas` gives the types of each dependency."""
         origins: dict[str, list[tuple[str, str]]] = {}
+        # Resolved once for all columns: one by one it takes fifteen times as long.
+        known: dict[str, object] = dict(schemas)
+        resolved = qualify(
+            self.expression.copy(), dialect="duckdb", schema=known, validate_qualify_columns=False, identify=False
+        )
+        scope = build_scope(resolved)
         for column in self.spec.column_names:
-            root = lineage(column, self.expression.copy(), schema=schemas, dialect="duckdb")
+            root = lineage(column, resolved, known, dialect="duckdb", scope=scope, trim_selects=False, copy=False)
             found = {
                 (node.expression.name, node.name.rsplit(".", 1)[-1].strip('"'))
                 for node in root.walk()
