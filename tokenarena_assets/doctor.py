@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tokenarena_assets.endpoints import Catalog, load_catalog, load_presets, presets_path
 from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.fleet.manager import verify_weights
+from tokenarena_assets.processes import ahead_of_others, scheduling
 from tokenarena_assets.storage.home import Home
 
 MIN_FREE_BYTES = 1_000_000_000
@@ -34,7 +36,7 @@ class Finding:
 
 def examine(home: Home, catalog_path: Path) -> list[Finding]:
     """All findings, configuration first."""
-    findings = [_python(), *_config(catalog_path), _presets()]
+    findings = [_python(), _client(), *_config(catalog_path), _presets()]
     checks: list[Callable[[], Finding]] = [lambda: _disk(home), _sandbox, _ports, _clock, _weights]
     return findings + [check() for check in checks]
 
@@ -42,6 +44,19 @@ def examine(home: Home, catalog_path: Path) -> list[Finding]:
 def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
     return Finding("ok", "python", version)
+
+
+def _client() -> Finding:
+    """What makes the client's stamps exact; what they are worth here, only a measurement tells."""
+    try:
+        parts = ", ".join(f"{name} {version(name)}" for name in ("httpx", "httptools"))
+    except PackageNotFoundError as error:
+        return Finding("FAIL", "client", f"{error.name} is not installed", f"pip install {error.name}")
+    with ahead_of_others():
+        scheduled = scheduling()
+    text = f"{parts}, {scheduled} scheduling; tokenarena selftest measures how late its stamps are here"
+    mend = "for exact stamps on a busy machine allow real-time scheduling: root, CAP_SYS_NICE or ulimit -r 1"
+    return Finding("ok", "client", text, mend if scheduled == "normal" else None)
 
 
 def _config(path: Path) -> list[Finding]:

@@ -12,17 +12,16 @@ import argparse
 import importlib
 import json
 import os
-import select
 import signal
 import sys
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tokenarena_assets.processes import end_with_parent, give_way
+
 SLOTS = 4  # requests served at once; further ones wait in the server's queue
 HOST = "127.0.0.1"
-PARENT_POLL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,27 +80,13 @@ def _claim_stdout() -> int:
     return ours
 
 
-def _exit_with_parent() -> None:
-    """End the process when stdin ends or the parent changes.
-
-    The second guards against a stranger that inherited the other end of the pipe. `os._exit` because llama.cpp's
-    threads must not be waited for.
-    """
-    parent, stdin = os.getppid(), sys.stdin.fileno()
-    while os.getppid() == parent:
-        readable, _, _ = select.select([stdin], [], [], PARENT_POLL_S)
-        if readable and not os.read(stdin, 4096):
-            break
-    os._exit(0)
-
-
 def serve(options: ServerOptions) -> None:
     """Start the endpoint, announce it and stay until the parent is gone."""
     # The kernel's own action ends the process at once, also while C++ code runs.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    watcher = threading.Thread(target=_exit_with_parent, name="parent-watch", daemon=True)
-    watcher.start()
+    watcher = end_with_parent()
+    give_way()
     announcements = _claim_stdout()
     engine = load_engine()
     server = engine.Server(common_params(engine, options))

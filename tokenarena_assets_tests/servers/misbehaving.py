@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
+import struct
 import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
@@ -26,6 +29,7 @@ class SeenRequest:
     path: str
     headers: dict[str, str]
     body: bytes
+    at_ns: int = field(default_factory=time.perf_counter_ns)
 
     @property
     def json(self) -> dict[str, Any]:
@@ -74,6 +78,12 @@ class Reply:
         """Bytes as they are."""
         self.writer.write(data)
         await self.writer.drain()
+
+    def reset(self) -> None:
+        """Drop the connection as a crashed machine does: what is on its way is lost, nobody says goodbye."""
+        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+        self.closes = True
 
     async def gone(self) -> None:
         """Say nothing until the client has gone."""
@@ -397,6 +407,7 @@ class MisbehavingServer:
     """
 
     behaviours: Mapping[str, Behaviour] = field(default_factory=lambda: BEHAVIOURS)
+    tls: ssl.SSLContext | None = None
     seen: list[SeenRequest] = field(default_factory=list)
     in_flight: Counter[str] = field(default_factory=Counter)
     most_in_flight: int = 0
@@ -420,7 +431,7 @@ class MisbehavingServer:
 
     def url(self, route: str) -> str:
         """Base URL of a route: a behaviour's name, or `name/anything`."""
-        return f"http://127.0.0.1:{self.port}/{route}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}/{route}"
 
     def requests_of(self, route: str) -> list[SeenRequest]:
         """What came to a route."""
@@ -435,7 +446,7 @@ class MisbehavingServer:
 
     async def _serve(self) -> None:
         self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
-        listener = await asyncio.start_server(self._connection, "127.0.0.1", 0)
+        listener = await asyncio.start_server(self._connection, "127.0.0.1", 0, ssl=self.tls)
         self.port: int = listener.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stopped.wait()
