@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from tokenarena_assets.endpoints.yaml_source import chosen_file, line_of, load_yaml
 from tokenarena_assets.errors import ConfigError
+from tokenarena_assets.probing.apis import adapter_for
 
 Api = Literal["openai_chat", "openai_responses", "openai_completions", "anthropic_messages", "google_generate"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:+-]*$", max_length=120)]
 UsdPerMtok = Annotated[Decimal, Field(ge=0, le=100_000)]
-# What the prober itself sets in a request body; `extra_body` may not change it.
-RESERVED_BODY_FIELDS = frozenset({"model", "messages", "stream", "stream_options", "max_tokens"})
 
 
 class _Strict(BaseModel):
@@ -41,8 +40,24 @@ class FleetBlock(_Strict):
     context_tokens: Annotated[int, Field(ge=64)] = 1024
 
 
+class RateLimits(_Strict):
+    """What may be asked of an endpoint at most: requests and tokens in any minute, requests in flight, USD a UTC day.
+
+    Tokens are those of input and output together, as most providers count them.
+    """
+
+    rpm: Annotated[int, Field(ge=1)] | None = None
+    tpm: Annotated[int, Field(ge=1)] | None = None
+    max_in_flight: Annotated[int, Field(ge=1)] | None = None
+    max_usd_per_day: Annotated[Decimal, Field(ge=0)] | None = None
+
+
 class Endpoint(_Strict):
-    """One endpoint: a (provider, model, SKU) behind one URL."""
+    """One endpoint: a (provider, model, SKU) behind one URL.
+
+    `stream: false` asks for whole answers: no time to first token and no speed, but quality and price. `fast_because`
+    discloses why an output speed over 5,000 tokens a second is not a fault of measuring.
+    """
 
     provider: Name
     model: Name
@@ -58,6 +73,9 @@ class Endpoint(_Strict):
     region: str | None = None
     context_tokens: Annotated[int, Field(gt=0)] | None = None
     price: ListPrice | None = None
+    limits: RateLimits = RateLimits()
+    stream: bool = True
+    fast_because: Annotated[str, Field(min_length=1)] | None = None
     top_logprobs: Annotated[int, Field(ge=1, le=20)] | None = None
     extra_body: dict[str, Any] = Field(default_factory=dict)
     note: str | None = None
@@ -83,8 +101,9 @@ class Endpoint(_Strict):
 
     @field_validator("extra_body")
     @classmethod
-    def _no_reserved_fields(cls, value: dict[str, Any]) -> dict[str, Any]:
-        taken = sorted(RESERVED_BODY_FIELDS & value.keys())
+    def _no_reserved_fields(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        # Without a sound `api` that fault is reported, and which fields are taken is not known.
+        taken = sorted(adapter_for(info.data["api"]).reserved & value.keys()) if "api" in info.data else []
         if taken:
             raise ValueError(f"must not set {', '.join(taken)}: the prober sets it")
         try:
@@ -104,6 +123,8 @@ class Endpoint(_Strict):
     def _defaults_from_model(cls, data: Any) -> Any:
         if isinstance(data, dict) and isinstance(data.get("model"), str):
             data = {"model_family": data["model"], "request_model": data["model"], **data}
+        if isinstance(data, dict) and data.get("fleet") is not None:
+            data = {"fast_because": "a model of a few million parameters, on the machine of its client", **data}
         return data
 
 

@@ -1,16 +1,13 @@
-"""One round: sends a plan to all endpoints at once, appends each record as it ends, completes what was cut off."""
+"""One round: what it asks and may spend, its files from the manifest to the seal, completing what was cut off."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import platform
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -22,26 +19,32 @@ import httpx
 from tokenarena_assets import __version__
 from tokenarena_assets.endpoints.catalog import Endpoint
 from tokenarena_assets.errors import SpendCapError, TokenArenaError
-from tokenarena_assets.probing.client import Limits, http_client, send_probe, tls_context, unsent_record
-from tokenarena_assets.probing.loop_lag import LoopLag
-from tokenarena_assets.probing.plan import ForecastRow, PlanOptions, Probe, forecast, make_plan, plan_key
-from tokenarena_assets.probing.stream import adapter_for
+from tokenarena_assets.probing.apis import adapter_for
+from tokenarena_assets.probing.certificate import Budget, Certificate, append_certificate
+from tokenarena_assets.probing.client import unsent_record
+from tokenarena_assets.probing.exchange import Limits
+from tokenarena_assets.probing.plan import (
+    ForecastRow,
+    Misfit,
+    PlanOptions,
+    Probe,
+    fit_of,
+    forecast,
+    make_plan,
+    plan_key,
+)
+from tokenarena_assets.probing.session import Progress, run_session
+from tokenarena_assets.probing.spend import Cut, booked_spend, cut_back
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import RoundFiles, RoundWriter, is_being_written, read_lines, rounds_of
-
-# After this many failures in a row of a kind that will not pass by itself, the rest is recorded as not sent.
-GIVE_UP_AFTER = 3
-HOPELESS = frozenset({"connect_failed", "timeout_connect", "timeout_first", "http_3xx"})
-HOPELESS_HTTP = frozenset({401, 403, 404})
-
-FLEET_AT_ONCE = 4
-
-Progress = Callable[[str, int, int, int], None]  # (suite, done, of, failed)
 
 
 @dataclass(frozen=True, slots=True)
 class RoundPlan:
-    """A round about to be run: which probes, at what cost at most, and what an earlier try left."""
+    """A round about to be run: which probes, at what cost at most, what is not asked and why, what an earlier try left.
+
+    `forecast` is of what is still to be sent.
+    """
 
     day: date
     round_id: str
@@ -49,8 +52,57 @@ class RoundPlan:
     options: PlanOptions
     probes: dict[str, list[Probe]]
     forecast: list[ForecastRow]
+    unsent: tuple[tuple[Probe, str], ...]  # planned, and cut because of a cap
+    cuts: tuple[Cut, ...]
+    misfits: tuple[Misfit, ...]
+    booked_usd: Decimal  # of the day, before this try
     resumed: RoundFiles | None
     manifest: dict[str, Any]
+
+    @property
+    def usd_max(self) -> Decimal:
+        """What is still to be sent may cost so much, leaving out what has no price."""
+        return sum((row.usd_max for row in self.forecast if row.usd_max is not None), start=Decimal(0))
+
+    @property
+    def unpriced(self) -> list[str]:
+        """Endpoints of which no cap can hold, for the catalog has no price."""
+        return [endpoint.endpoint_id for endpoint in self.endpoints if endpoint.price is None]
+
+    @property
+    def nothing_to_send(self) -> str | None:
+        """Why a round would send nothing at all; None where it sends something, or has something to complete."""
+        if self.probes or self.resumed is not None:
+            return None
+        return "; ".join(sorted({cut.reason for cut in self.cuts}))
+
+    def remarks(self) -> list[str]:
+        """What a person should know before it is sent: what is cut, what cannot be capped, what does not fit."""
+        cut: dict[tuple[str, str], list[Cut]] = {}
+        for row in self.cuts:
+            cut.setdefault((row.suite, row.reason), []).append(row)
+        unfit: dict[tuple[str, int | None], list[Misfit]] = {}
+        for misfit in self.misfits:
+            unfit.setdefault((misfit.suite, misfit.prompt_tokens), []).append(misfit)
+        found = [
+            f"cut back: {sum(row.requests for row in rows)} requests of {suite} to "
+            f"{_some([row.endpoint_id for row in rows])} are not sent: {reason}"
+            for (suite, reason), rows in cut.items()
+        ]
+        if self.unpriced:
+            found.append(f"no price, so cannot be capped: {_some(self.unpriced)}")
+        for (suite, tokens), rows in unfit.items():
+            what = suite if tokens is None else f"{suite} with {tokens:,} tokens"
+            one = "" if len({row.reason for row in rows}) == 1 else "for one, "
+            whom = _some([row.endpoint_id for row in rows])
+            found.append(f"does not fit: {what} is not asked of {whom}: {one}{rows[0].reason}")
+        return found
+
+
+def _some(names: Sequence[str], shown: int = 2) -> str:
+    if len(names) <= shown + 1:
+        return ", ".join(names)
+    return f"{', '.join(names[:shown])} and {len(names) - shown} more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +114,7 @@ class RoundOutcome:
     kept: int  # records of an earlier try
     written: int
     by_status: dict[str, int]
+    certificates: tuple[Certificate, ...]
 
 
 def today() -> date:
@@ -72,11 +125,11 @@ def today() -> date:
 def plan_round(home: Home, day: date, endpoints: Sequence[Endpoint], options: PlanOptions) -> RoundPlan:
     """What the next round of today does; nothing is sent.
 
-    A round of the same plan that was cut off is completed under its own id.
+    A round of the same plan that was cut off is completed under its own id. What would pass a cap is cut back.
 
     Raises:
-        TokenArenaError: `day` is not today, or an endpoint speaks an API for which there is no adapter.
-        SpendCapError: the forecast is over the cap.
+        TokenArenaError: `day` is not today, an endpoint speaks an API for which there is no adapter, or there is
+            nothing to ask.
     """
     if day != today():
         raise TokenArenaError(
@@ -89,42 +142,88 @@ def plan_round(home: Home, day: date, endpoints: Sequence[Endpoint], options: Pl
     existing = rounds_of(home, day)
     resumed = next((r for r in existing if _resumable(r, key)), None)
     if resumed is not None and resumed.manifest is not None:
-        manifest = resumed.manifest
-    else:
-        started = datetime.now(UTC)
-        manifest = {
-            "schema_version": 1,
-            "round_id": f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
-            "day": day.isoformat(),
-            "ordinal": len(existing),
-            "started_at": started.isoformat(timespec="milliseconds"),
-            "plan_key": key,
-            "options": json.loads(json.dumps(asdict(options), default=str)),
-            "endpoints": [
-                endpoint.model_dump(mode="json") | {"endpoint_id": endpoint.endpoint_id} for endpoint in endpoints
-            ],
-            "client": {"tokenarena": __version__, "httpx": httpx.__version__, "python": platform.python_version()},
-        }
-    plan = _plan(day, endpoints, options, resumed, manifest)
-    usd = sum((row.usd_max for row in plan.forecast if row.usd_max is not None), start=Decimal(0))
-    if usd > options.max_round_usd:
-        raise SpendCapError(
-            f"the round could cost up to ${usd:.4f}, over the cap of ${options.max_round_usd}",
-            mend="raise --max-usd, or probe fewer endpoints or suites",
-        )
+        return _plan(home, day, endpoints, options, resumed, resumed.manifest)
+    started = datetime.now(UTC)
+    manifest = {
+        "schema_version": 1,
+        "round_id": f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
+        "day": day.isoformat(),
+        "ordinal": len(existing),
+        "started_at": started.isoformat(timespec="milliseconds"),
+        "plan_key": key,
+        "options": json.loads(json.dumps(asdict(options), default=str)),
+        "burst_before": sorted(_bursts_of(existing)),
+        "endpoints": [
+            endpoint.model_dump(mode="json") | {"endpoint_id": endpoint.endpoint_id} for endpoint in endpoints
+        ],
+        "client": {"tokenarena": __version__, "httpx": httpx.__version__, "python": platform.python_version()},
+    }
+    plan = _plan(home, day, endpoints, options, None, manifest)
+    bursts = {probe.endpoint_id for probe in plan.probes.get("parallel", ())}
+    manifest |= {
+        "forecast": [_as_json(row) for row in plan.forecast],
+        "cuts": [_as_json(row) for row in plan.cuts],
+        "does_not_fit": [_as_json(row) for row in plan.misfits],
+        "cannot_be_capped": plan.unpriced,
+        "booked_usd": str(plan.booked_usd),
+        "spread_s": options.spread_s,
+        "bursts": sorted(bursts),
+    }
     return plan
 
 
+def _as_json(row: ForecastRow | Cut | Misfit) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(json.dumps(asdict(row), default=str))
+    return content
+
+
+def _bursts_of(rounds: Sequence[RoundFiles]) -> set[str]:
+    """Endpoints that had their burst of the day: in a round that was completed, or that is being written."""
+    bursts: set[str] = set()
+    for found in rounds:
+        completed = found.seal is not None and found.seal.get("state") == "complete"
+        if found.manifest is not None and (completed or (found.is_open and is_being_written(found.log))):
+            bursts |= set(found.manifest.get("bursts", ()))
+    return bursts
+
+
 def _plan(
+    home: Home,
     day: date,
     endpoints: Sequence[Endpoint],
     options: PlanOptions,
     resumed: RoundFiles | None,
     manifest: dict[str, Any],
 ) -> RoundPlan:
-    probes = make_plan(endpoints, options, day=day, round_id=manifest["round_id"], ordinal=manifest["ordinal"])
-    rows = forecast(probes, endpoints)
-    return RoundPlan(day, manifest["round_id"], tuple(endpoints), options, probes, rows, resumed, manifest)
+    round_id, burst_before = manifest["round_id"], manifest["burst_before"]
+    planned = make_plan(
+        endpoints, options, day=day, round_id=round_id, ordinal=manifest["ordinal"], burst_before=burst_before
+    )
+    misfits = tuple(misfit for endpoint in endpoints for misfit in fit_of(endpoint, options).misfits)
+    if not planned:
+        why = "; ".join(sorted({f"{misfit.suite}: {misfit.reason}" for misfit in misfits}))
+        raise TokenArenaError(
+            f"there is nothing to ask: {why or 'the burst of the day was sent already'}",
+            mend="ask another suite, or raise the limits",
+        )
+    booked = booked_spend(home, day)
+    done = frozenset(_request_ids(resumed.log)) if resumed is not None else frozenset()
+    affordable = cut_back(planned, endpoints, options, booked, round_id, done=done)
+    left = {suite: [p for p in probes if p.request_id not in done] for suite, probes in affordable.probes.items()}
+    return RoundPlan(
+        day,
+        round_id,
+        tuple(endpoints),
+        options,
+        affordable.probes,
+        forecast(left, endpoints),
+        affordable.unsent,
+        affordable.cuts,
+        misfits,
+        booked.total,
+        resumed,
+        manifest,
+    )
 
 
 def plan_of_cut_off(home: Home, day: date) -> RoundPlan | None:
@@ -143,10 +242,10 @@ def plan_of_cut_off(home: Home, day: date) -> RoundPlan | None:
                 for entry in found.manifest["endpoints"]
             ]
             options = PlanOptions.from_record(found.manifest["options"])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, ArithmeticError):
             continue
         if _resumable(found, plan_key(recorded, options)):
-            return _plan(day, recorded, options, found, found.manifest)
+            return _plan(home, day, recorded, options, found, found.manifest)
     return None
 
 
@@ -161,22 +260,51 @@ def run_round(
     base_urls: Mapping[str, str],
     *,
     limits: Limits | None = None,
+    budget: Budget | None = None,
     progress: Progress | None = None,
 ) -> RoundOutcome:
     """Run `plan` against `base_urls` (by endpoint_id) and seal the round.
 
-    Keys are read from the environment here and go nowhere but into the request to their own endpoint.
+    Keys are read from the environment and go nowhere but into the request to their own endpoint. `budget` is the error
+    that our own client may have.
+
+    Raises:
+        SpendCapError: the caps leave nothing to send; nothing is written.
     """
+    if (why := plan.nothing_to_send) is not None:
+        raise SpendCapError(
+            f"nothing can be sent: {why}",
+            mend="raise --max-usd, --max-usd-per-day or the endpoint's limits.max_usd_per_day, or wait for tomorrow",
+        )
     seal_leftovers(home, plan.day, keep=plan.round_id)
+
+    def certify(found: Certificate) -> None:
+        append_certificate(home, plan.day, plan.round_id, found)
+
     writer = RoundWriter(home, plan.day, plan.round_id, plan.manifest if plan.resumed is None else None)
     try:
         done = _request_ids(writer.path) if plan.resumed is not None else set()
-        session = _Session(plan, base_urls, writer, limits or Limits(), progress, done)
-        asyncio.run(session.run())
+        cut = [(probe, reason) for probe, reason in plan.unsent if probe.request_id not in done]
+        identity = {"round_id": plan.round_id, "day": plan.day.isoformat()}
+        for probe, reason in cut:
+            writer.append(unsent_record(probe, reason, identity=identity, scheduled_ns=time.perf_counter_ns()))
+        session = run_session(
+            plan,
+            base_urls,
+            write=writer.append_line,
+            certify=certify,
+            limits=limits or Limits(),
+            budget=budget or Budget.in_force(),
+            progress=progress,
+            done=done,
+        )
         path = writer.seal("complete")
     finally:
         writer.close()
-    return RoundOutcome(plan.round_id, path, len(done), session.written, dict(session.by_status))
+    by_status = session.by_status + Counter({"not_sent": len(cut)})
+    return RoundOutcome(
+        plan.round_id, path, len(done), session.written + len(cut), dict(by_status), tuple(session.certificates)
+    )
 
 
 def seal_leftovers(home: Home, day: date, keep: str | None = None) -> list[str]:
@@ -199,115 +327,3 @@ def _request_ids(path: Path) -> set[str]:
         if isinstance(record, dict) and isinstance(record.get("request_id"), str):
             ids.add(record["request_id"])
     return ids
-
-
-def _api_key(endpoint: Endpoint) -> str | None:
-    # A key read from a file often brings its line end along.
-    return os.environ.get(endpoint.api_key_env, "").strip() if endpoint.api_key_env else None
-
-
-def _key_problem(endpoint: Endpoint) -> str | None:
-    key = _api_key(endpoint)
-    if key is None:
-        return None
-    if not key:
-        return f"missing key: set {endpoint.api_key_env}"
-    if not (key.isascii() and key.isprintable()):
-        return f"unusable key: {endpoint.api_key_env} holds characters that no HTTP header can carry"
-    return None
-
-
-class _Session:
-    """The sending of one round: one httpx client an endpoint, a cap on requests in flight in all and for each."""
-
-    def __init__(
-        self,
-        plan: RoundPlan,
-        base_urls: Mapping[str, str],
-        writer: RoundWriter,
-        limits: Limits,
-        progress: Progress | None,
-        done: set[str],
-    ) -> None:
-        self._plan, self._base_urls, self._writer, self._limits = plan, base_urls, writer, limits
-        self._progress, self._done = progress, done
-        self._endpoints = {endpoint.endpoint_id: endpoint for endpoint in plan.endpoints}
-        self._clients: dict[str, httpx.AsyncClient] = {}
-        self._in_a_row: Counter[str] = Counter()
-        self._given_up: dict[str, str] = {}
-        self._identity = {"round_id": plan.round_id, "day": plan.day.isoformat()}
-        self.by_status: Counter[str] = Counter()
-        self.written = 0
-
-    async def run(self) -> None:
-        """Send every suite of the plan in turn."""
-        context = tls_context()
-        async with AsyncExitStack() as stack:
-            for endpoint in self._plan.endpoints:
-                # A pool smaller than what may be in flight would hold requests back unseen.
-                client = http_client(context, self._plan.options.at_once)
-                self._clients[endpoint.endpoint_id] = await stack.enter_async_context(client)
-                if problem := _key_problem(endpoint):
-                    self._given_up[endpoint.endpoint_id] = problem
-            lag = await stack.enter_async_context(LoopLag())
-            for suite, probes in self._plan.probes.items():
-                await self._run_suite(suite, [probe for probe in probes if probe.request_id not in self._done], lag)
-
-    async def _run_suite(self, suite: str, probes: list[Probe], lag: LoopLag) -> None:
-        at_once, each = self._concurrency(suite)
-        overall = asyncio.Semaphore(at_once)
-        per_endpoint = {endpoint_id: asyncio.Semaphore(each) for endpoint_id in self._endpoints}
-        finished = failed = 0
-
-        async def one(probe: Probe) -> None:
-            nonlocal finished, failed
-            async with per_endpoint[probe.endpoint_id], overall:
-                record = await self._probe(probe, lag)
-            self._writer.append(record)
-            self._count(probe.endpoint_id, record)
-            finished += 1
-            failed += record["status"] not in ("ok", "truncated")
-            if self._progress:
-                self._progress(suite, finished, len(probes), failed)
-
-        await asyncio.gather(*(one(probe) for probe in probes))
-
-    def _concurrency(self, suite: str) -> tuple[int, int]:
-        options = self._plan.options
-        if options.at_once_asked:
-            share = -(-options.at_once // len(self._endpoints))
-            return options.at_once, share if suite == "speed" else max(share, options.at_once_per_endpoint)
-        # Endpoints of the embedded fleet share this machine: two at once would measure each other.
-        local = any(endpoint.fleet is not None for endpoint in self._plan.endpoints)
-        if suite == "speed":
-            return (1 if local else options.at_once), 1
-        return (min(options.at_once, FLEET_AT_ONCE) if local else options.at_once), options.at_once_per_endpoint
-
-    async def _probe(self, probe: Probe, lag: LoopLag) -> dict[str, Any]:
-        now = time.perf_counter_ns()
-        reason = self._given_up.get(probe.endpoint_id)
-        if reason is not None:
-            return unsent_record(probe, reason, identity=self._identity, scheduled_ns=now)
-        endpoint = self._endpoints[probe.endpoint_id]
-        return await send_probe(
-            self._clients[probe.endpoint_id],
-            endpoint,
-            self._base_urls[probe.endpoint_id],
-            _api_key(endpoint),
-            probe,
-            identity=self._identity,
-            scheduled_ns=now,
-            limits=self._limits,
-            lag=lag,
-        )
-
-    def _count(self, endpoint_id: str, record: dict[str, Any]) -> None:
-        self.written += 1
-        status = record["status"]
-        self.by_status[status] += 1
-        if status == "not_sent":
-            return
-        hopeless = status in HOPELESS or record["http_status"] in HOPELESS_HTTP
-        self._in_a_row[endpoint_id] = self._in_a_row[endpoint_id] + 1 if hopeless else 0
-        if self._in_a_row[endpoint_id] >= GIVE_UP_AFTER and endpoint_id not in self._given_up:
-            self._given_up[endpoint_id] = f"given up after {GIVE_UP_AFTER} in a row: {status}: {record['error']}"

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tokenarena_assets.endpoints import Endpoint, catalog_path, embedded_catalog_path, load_catalog
+from tokenarena_assets.endpoints import Endpoint, RateLimits, catalog_path, embedded_catalog_path, load_catalog
 from tokenarena_assets.errors import ConfigError
+from tokenarena_assets.probing.apis import ADAPTERS
 
 FIVE_LINES = """\
 endpoints:
@@ -50,6 +51,39 @@ def test_an_endpoint_of_five_lines_loads_with_its_defaults(tmp_path: Path) -> No
     assert endpoint.price.cached_input_usd_per_mtok is None
     assert (endpoint.quantization, endpoint.region, endpoint.context_tokens, endpoint.fleet) == (None,) * 4
     assert endpoint.extra_body == {}
+    assert endpoint.limits == RateLimits()
+    assert (endpoint.stream, endpoint.fast_because) == (True, None)
+
+
+def test_limits_streaming_and_a_disclosed_reason_are_read(tmp_path: Path) -> None:
+    told = "    stream: false\n    fast_because: wafer-scale chip\n"
+    limits = "    limits:\n      rpm: 60\n      max_usd_per_day: 1.50\n"
+    (endpoint,) = load_catalog(write(tmp_path, FIVE_LINES + told + limits)).endpoints
+    assert endpoint.limits == RateLimits(rpm=60, max_usd_per_day=Decimal("1.5"))
+    assert (endpoint.limits.tpm, endpoint.limits.max_in_flight) == (None, None)
+    assert (endpoint.stream, endpoint.fast_because) == (False, "wafer-scale chip")
+
+
+def test_an_endpoint_of_the_fleet_is_known_to_be_fast(tmp_path: Path) -> None:
+    fleet = "endpoints:\n  - {provider: p, model: m, fleet: {weights: arena-tiny-1m-q8_0.gguf}}\n"
+    (endpoint,) = load_catalog(write(tmp_path, fleet)).endpoints
+    assert endpoint.fast_because is not None
+
+
+@pytest.mark.parametrize("api", sorted(ADAPTERS))
+def test_a_field_of_the_body_that_the_prober_sets_is_refused_under_each_api(tmp_path: Path, api: str) -> None:
+    taken = sorted(ADAPTERS[api].reserved)
+    for field in taken:
+        error = refusal(tmp_path, f"{FIVE_LINES}    api: {api}\n    extra_body: {{{field}: 1}}\n")
+        assert (error.line, error.field) == (8, "endpoints[0].extra_body")
+        assert f"must not set {field}: the prober sets it" in error.message
+    allowed = f"{FIVE_LINES}    api: {api}\n    extra_body: {{top_k: 1}}\n"
+    assert load_catalog(write(tmp_path, allowed)).endpoints[0].extra_body == {"top_k": 1}
+
+
+def test_what_one_api_reserves_another_may_be_given(tmp_path: Path) -> None:
+    text = f"{FIVE_LINES}    api: google_generate\n    extra_body: {{messages: 1}}\n"
+    assert load_catalog(write(tmp_path, text)).endpoints[0].api == "google_generate"
 
 
 def test_what_is_given_goes_before_the_defaults(tmp_path: Path) -> None:
@@ -116,6 +150,17 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: str, replacement: str, at: 
         ("context_tokens: 0", "context_tokens", "greater than 0", "correct the value"),
         ("model: other", "model", "is given twice", "keep one of them"),
         ("extra_body: {stream: false}", "extra_body", "must not set stream", "correct the value"),
+        ("extra_body: {model: x, messages: []}", "extra_body", "must not set messages, model", "correct the value"),
+        ("limits: {rpm: 0}", "limits.rpm", "greater than or equal to 1", "correct the value"),
+        ("limits: {tpm: 1.5}", "limits.tpm", "valid integer", "correct the value"),
+        ("limits: {max_in_flight: -1}", "limits.max_in_flight", "greater than or equal to 1", "correct the value"),
+        ("limits: {max_usd_per_day: -1}", "limits.max_usd_per_day", "greater than or equal to 0", "correct the value"),
+        ("limits: {max_usd_per_day: .inf}", "limits.max_usd_per_day", "finite", "correct the value"),
+        ("limits: {rmp: 5}", "limits.rmp", "unknown field", "remove the field or correct its name"),
+        ("limits: 60", "limits", "valid dictionary", "give it its fields, each as `name: value`"),
+        ("stream: sometimes", "stream", "valid boolean", "correct the value"),
+        ("fast_because: ''", "fast_because", "at least 1 character", "correct the value"),
+        ("fast_because: [wafer]", "fast_because", "valid string", "write it as text"),
         ("top_logprobs: 21", "top_logprobs", "less than or equal to 20", "correct the value"),
         ("note: 5", "note", "valid string", "write it as text"),
     ],

@@ -11,7 +11,7 @@ from typing import Any
 import zstandard
 
 from tokenarena_assets.endpoints.catalog import Endpoint
-from tokenarena_assets.probing.client import Limits
+from tokenarena_assets.probing.exchange import Limits
 from tokenarena_assets.probing.plan import PlanOptions
 from tokenarena_assets.probing.round import RoundOutcome, RoundPlan, plan_round, run_round, today
 from tokenarena_assets.storage.home import Home
@@ -60,8 +60,9 @@ def run(home: Home, endpoints: Sequence[Endpoint], options: PlanOptions, limits:
 
 
 def planned_ids(plan: RoundPlan) -> list[str]:
-    """The identities of all planned probes, in order of their text."""
-    return sorted(probe.request_id for probes in plan.probes.values() for probe in probes)
+    """The identities of all planned probes, those that were cut included, in order of their text."""
+    sent = [probe.request_id for probes in plan.probes.values() for probe in probes]
+    return sorted(sent + [probe.request_id for probe, _ in plan.unsent])
 
 
 def content_of_every_file(folder: Path) -> dict[Path, bytes]:

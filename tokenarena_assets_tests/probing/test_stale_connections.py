@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from tokenarena_assets.endpoints import Endpoint
-from tokenarena_assets.probing.client import Exchange
+from tokenarena_assets.probing.exchange import Exchange
 from tokenarena_assets.probing.plan import PlanOptions
 from tokenarena_assets.probing.round import plan_round, run_round, today
+from tokenarena_assets.probing.transport import Phases
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import read_lines
 from tokenarena_assets.suites.suite import SuiteSizes
@@ -82,7 +83,8 @@ def test_a_closed_connection_is_told_from_a_failure(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("after_s", "is_stale"), [(0.05, True), (5.0, False)])
 def test_what_breaks_off_late_is_the_endpoints_failure(after_s: float, is_stale: bool) -> None:
-    exchange = Exchange(0, datetime.now(UTC), sent_ns=1_000, failure=("dropped", "disconnected"))
+    phases = Phases(warm=True, sent_ns=1_000)
+    exchange = Exchange(0, datetime.now(UTC), phases, failure=("dropped", "disconnected"))
     assert exchange.met_a_closed_connection(1_000 + int(after_s * 1e9)) is is_stale
-    exchange.connect_ms = 1.0  # a connection of its own cannot have been idle
+    phases.warm = False  # a connection of its own cannot have been idle
     assert not exchange.met_a_closed_connection(1_000 + int(after_s * 1e9))

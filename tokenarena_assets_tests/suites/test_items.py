@@ -183,6 +183,8 @@ def test_every_answer_is_in_the_sheet_once(count: int) -> None:
             assert sum(re.search(rf"\b{name}\b", line) is not None for line in lines) == 1
 
 
-def test_story_prompts_begin_with_their_tag() -> None:
-    prompt = prose.story_prompt(random.Random(1), tag="[0badcafe] ")
-    assert prompt.startswith("[0badcafe] Write a long story about ")
+def test_a_story_is_asked_for_as_the_models_have_learned_it() -> None:
+    asked = re.compile(r"(\[[0-9a-f]{8}\] )?Write a (long|short) story about [A-Z][a-z]+, a [a-z]+ and the [a-z]+\.")
+    for seed in SEEDS[:30]:
+        assert asked.fullmatch(prose.story(random.Random(seed))[0])
+        assert asked.fullmatch(prose.story_prompt(random.Random(seed)))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from tokenarena_assets.suites.reading import up_to
 from tokenarena_assets.suites.tiny.words import ANIMALS, COLOURS, MOODS, NAMES, OBJECTS, PLACES
 
+# Characters of what is told in these words that make one token of a public tokenizer: 3.6 to 3.9, measured as below.
+CHARS_PER_TOKEN = 3.8
 LISTS = {"animals": ANIMALS, "colours": COLOURS, "names": NAMES, "objects": OBJECTS, "places": PLACES}
 
 
@@ -36,9 +39,15 @@ def _story_request(tag: str, length: str, name: str, thing: str, place: str) -> 
     return f"{tag}Write a {length} story about {name}, a {thing} and the {place}."
 
 
-def story_prompt(rng: random.Random, tag: str, length: str = "long") -> str:
-    """A request for a story; `tag` goes first so that no two prompts share a cached prefix."""
-    return _story_request(tag, length, rng.choice(NAMES), rng.choice(OBJECTS), rng.choice(PLACES))
+def story_prompt(rng: random.Random) -> str:
+    """A request for a long story."""
+    return _story_request("", "long", rng.choice(NAMES), rng.choice(OBJECTS), rng.choice(PLACES))
+
+
+def told(rng: random.Random, chars: int) -> str:
+    """Whole sentences of a story, as near to `chars` characters as they come."""
+    name, thing, place = rng.choice(NAMES), rng.choice(OBJECTS), rng.choice(PLACES)
+    return up_to(chars, lambda: _sentence(rng, name, thing, place))
 
 
 def story(rng: random.Random) -> tuple[str, str]:
