@@ -23,6 +23,7 @@
 -- column input_usd_per_mtok: list price of input, USD per million tokens
 -- column cached_input_usd_per_mtok: list price of cached input, USD per million tokens
 -- column output_usd_per_mtok: list price of output, USD per million tokens
+-- column fast_because: disclosed reason for output speeds over 5,000 tokens per second; null: none
 -- column note: note of the catalog
 with compared as (
     select
@@ -39,6 +40,7 @@ with compared as (
             catalog_log.input_usd_per_mtok,
             catalog_log.cached_input_usd_per_mtok,
             catalog_log.output_usd_per_mtok,
+            catalog_log.fast_because,
             catalog_log.note
         ) as claim
     from catalog_log
@@ -73,6 +75,7 @@ select
     marked.input_usd_per_mtok,
     marked.cached_input_usd_per_mtok,
     marked.output_usd_per_mtok,
+    marked.fast_because,
     marked.note
 from marked
 where

@@ -21,14 +21,22 @@
 -- column usd_per_correct_n: graded answers with a known cost
 -- column usd_per_correct_as_probed: the same with the tokens as they were billed
 -- column blended_usd_per_mtok: blended list price of the preset, USD per million tokens
+-- column latency_suite: who measured speed, times and success: speed is our own probes, imported:TOOL another tool
+-- column latency_prompt_tokens: size of the prompts that speed, times and success are of, tokens; null: unknown
 -- column output_speed_tok_s: median output speed, tokens per second
 -- column output_speed_tok_s_lo: its 95 % interval, lower; null: n too small
 -- column output_speed_tok_s_hi: upper; null: n too small
 -- column output_speed_tok_s_n: probes that it rests on
+-- column output_speed_not_ranked_because: why it is not shown and may not be ranked; null: it may
 -- column ttft_ms: median time to first token, milliseconds
 -- column ttft_ms_lo: its 95 % interval, lower; null: n too small
 -- column ttft_ms_hi: upper; null: n too small
 -- column ttft_ms_n: probes that it rests on
+-- column ttft_not_ranked_because: why it is not shown and may not be ranked; null: it may
+-- column ttft_p90_ms: a value that its true 90th percentile is below at 99 % confidence, milliseconds
+-- column ttft_p90_note: why there is none
+-- column e2e_with_failures_ms: median time to the last token, a failure counted as never, milliseconds
+-- column e2e_with_failures_note: why there is none
 -- column success_rate: speed probes answered of those sent
 -- column success_rate_n: speed probes sent
 -- column quality: accuracy of graded math answers
@@ -37,6 +45,18 @@
 -- column quality_n: answers graded
 -- column versus_reference: reference, below, above, cannot tell, no reference
 -- column is_embedded: served by the embedded fleet, its provider and prices invented
+-- column n_rounds: rounds of the day, void ones included
+-- column n_rounds_void: of them void: the prober's own error was over its budget, and nothing here is of them
+-- column n_rounds_uncertified: of them neither void nor certified: nobody measured the prober's own error
+with evidence as (
+    select
+        count(rounds.round_id) as n_rounds,
+        count(*) filter (where rounds.void) as n_rounds_void,
+        count(*) filter (where not rounds.void and not rounds.certified) as n_rounds_uncertified
+    from rounds
+    where rounds.day = $day
+)
+
 select
     blended_prices.day,
     blended_prices.preset,
@@ -53,14 +73,22 @@ select
     cost_per_correct.n_items as usd_per_correct_n,
     scorecard.usd_per_correct as usd_per_correct_as_probed,
     blended_prices.blended_usd_per_mtok,
+    scorecard.latency_suite,
+    scorecard.latency_prompt_tokens,
     scorecard.output_speed_tok_s,
     scorecard.output_speed_tok_s_lo,
     scorecard.output_speed_tok_s_hi,
     scorecard.output_speed_tok_s_n,
+    scorecard.output_speed_not_ranked_because,
     scorecard.ttft_ms,
     scorecard.ttft_ms_lo,
     scorecard.ttft_ms_hi,
     scorecard.ttft_ms_n,
+    scorecard.ttft_not_ranked_because,
+    scorecard.ttft_p90_ms,
+    scorecard.ttft_p90_note,
+    scorecard.e2e_with_failures_ms,
+    scorecard.e2e_with_failures_note,
     scorecard.success_rate,
     scorecard.success_rate_n,
     scorecard.quality,
@@ -68,8 +96,12 @@ select
     scorecard.quality_hi,
     scorecard.quality_n,
     scorecard.versus_reference,
-    scorecard.is_embedded
+    scorecard.is_embedded,
+    evidence.n_rounds,
+    evidence.n_rounds_void,
+    evidence.n_rounds_uncertified
 from blended_prices
+cross join evidence
 left join cost_per_correct
     on
         blended_prices.day = cost_per_correct.day

@@ -7,6 +7,7 @@
 -- rule quality_interval_ordered: quality_lo <= quality and quality <= quality_hi
 -- rule cost_interval_ordered: usd_per_correct_lo <= usd_per_correct and usd_per_correct <= usd_per_correct_hi
 -- rule ttft_interval_ordered: ttft_ms_lo <= ttft_ms and ttft_ms <= ttft_ms_hi
+-- rule nobody_ranked_on_survivors: (ttft_ms is null and output_speed_tok_s is null) or success_rate >= 0.8
 -- column day: UTC day
 -- column endpoint_id: provider/model@sku
 -- column provider: who serves it
@@ -20,14 +21,23 @@
 -- column context_advertised_tokens: advertised context, tokens
 -- column input_usd_per_mtok: list price of input, USD per million tokens
 -- column output_usd_per_mtok: list price of output, USD per million tokens
+-- column latency_suite: who measured speed, times and success below: speed is our own probes, imported:TOOL another tool
+-- column latency_prompt_tokens: size of the prompts that speed, times and success below are of, tokens; null: unknown
 -- column output_speed_tok_s: median output speed, tokens per second
 -- column output_speed_tok_s_lo: its 95 % interval, lower; null: n too small
 -- column output_speed_tok_s_hi: upper; null: n too small
 -- column output_speed_tok_s_n: probes that it rests on
+-- column output_speed_not_ranked_because: why it is not shown and may not be ranked; null: it may
 -- column ttft_ms: median time to first token, milliseconds
 -- column ttft_ms_lo: its 95 % interval, lower; null: n too small
 -- column ttft_ms_hi: upper; null: n too small
 -- column ttft_ms_n: probes that it rests on
+-- column ttft_not_ranked_because: why it is not shown and may not be ranked; null: it may
+-- column ttft_p90_ms: a value that its true 90th percentile is below at 99 % confidence, milliseconds
+-- column ttft_p90_note: why there is none
+-- column e2e_with_failures_ms: median time to the last token, a failure counted as never, milliseconds
+-- column e2e_with_failures_note: why there is none
+-- column largest_burst_share: median share of the text that came in one burst; near 1: not streamed as made
 -- column success_rate: speed probes answered of those sent
 -- column success_rate_lo: its 95 % interval, lower
 -- column success_rate_hi: upper
@@ -50,6 +60,26 @@ with latest as (
     from endpoints
     where endpoints.day = $day
     qualify row_number() over (partition by endpoints.endpoint_id order by endpoints.valid_from desc) = 1
+),
+
+-- The headline size is 1,000 tokens; who was not asked that is shown at the smallest size that he was asked, and who was
+-- not probed by us at all by the largest import.
+headline as (
+    select latency_daily.*
+    from latency_daily
+    where
+        latency_daily.day = $day
+        and (latency_daily.suite = 'speed' or starts_with(latency_daily.suite, 'imported:'))
+    qualify
+        row_number() over (
+            partition by latency_daily.endpoint_id
+            order by
+                latency_daily.suite = 'speed' desc,
+                coalesce(latency_daily.prompt_tokens_target = 1000, false) desc,
+                latency_daily.prompt_tokens_target asc nulls last,
+                latency_daily.n_sent desc,
+                latency_daily.suite asc
+        ) = 1
 )
 
 select
@@ -66,18 +96,29 @@ select
     latest.context_tokens as context_advertised_tokens,
     latest.input_usd_per_mtok,
     latest.output_usd_per_mtok,
-    latency_daily.output_speed_p50_tok_s as output_speed_tok_s,
-    latency_daily.output_speed_p50_lo_tok_s as output_speed_tok_s_lo,
-    latency_daily.output_speed_p50_hi_tok_s as output_speed_tok_s_hi,
-    latency_daily.n_speed as output_speed_tok_s_n,
-    latency_daily.ttft_p50_ms as ttft_ms,
-    latency_daily.ttft_p50_lo_ms as ttft_ms_lo,
-    latency_daily.ttft_p50_hi_ms as ttft_ms_hi,
-    latency_daily.n_answered as ttft_ms_n,
-    latency_daily.success_rate,
-    latency_daily.success_rate_lo,
-    latency_daily.success_rate_hi,
-    latency_daily.n_sent as success_rate_n,
+    headline.suite as latency_suite,
+    headline.prompt_tokens_target as latency_prompt_tokens,
+    case when headline.speed_not_ranked_because is null then headline.output_speed_p50_tok_s end as output_speed_tok_s,
+    case when headline.speed_not_ranked_because is null then headline.output_speed_p50_lo_tok_s end
+        as output_speed_tok_s_lo,
+    case when headline.speed_not_ranked_because is null then headline.output_speed_p50_hi_tok_s end
+        as output_speed_tok_s_hi,
+    headline.n_speed as output_speed_tok_s_n,
+    headline.speed_not_ranked_because as output_speed_not_ranked_because,
+    case when headline.ttft_not_ranked_because is null then headline.ttft_p50_ms end as ttft_ms,
+    case when headline.ttft_not_ranked_because is null then headline.ttft_p50_lo_ms end as ttft_ms_lo,
+    case when headline.ttft_not_ranked_because is null then headline.ttft_p50_hi_ms end as ttft_ms_hi,
+    headline.n_ttft as ttft_ms_n,
+    headline.ttft_not_ranked_because,
+    headline.ttft_p90_ms,
+    headline.ttft_p90_note,
+    headline.e2e_p50_with_failures_ms as e2e_with_failures_ms,
+    headline.e2e_p50_with_failures_note as e2e_with_failures_note,
+    headline.largest_burst_share_p50 as largest_burst_share,
+    headline.success_rate,
+    headline.success_rate_lo,
+    headline.success_rate_hi,
+    headline.n_sent as success_rate_n,
     quality_daily.accuracy as quality,
     quality_daily.accuracy_lo as quality_lo,
     quality_daily.accuracy_hi as quality_hi,
@@ -92,8 +133,7 @@ select
     cost_per_correct.usd_per_correct_hi,
     cost_per_correct.n_items as usd_per_correct_n
 from latest
-left join latency_daily
-    on latest.day = latency_daily.day and latest.endpoint_id = latency_daily.endpoint_id
+left join headline on latest.endpoint_id = headline.endpoint_id
 left join quality_daily
     on
         latest.day = quality_daily.day

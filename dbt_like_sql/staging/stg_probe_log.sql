@@ -1,25 +1,63 @@
--- description: The probe log with a verdict on each line: why it is set aside, or null for a good one.
+-- description: The probe log with a verdict on each line: why it is set aside, or null for a good one; and what it cost.
 -- grain: one line of a raw file
 -- group: clean
 -- key: raw_file, raw_line
 -- not null: day, raw_file, raw_line
 -- published: view
+-- rule cost_not_negative: cost_usd >= 0
 -- column day: UTC day of the partition
 -- column raw_file: file of the round in the day's raw folder
 -- column raw_line: line in that file, from 1
 -- column reject_reason: why the line is set aside; null for a good one
 -- column reject_detail: the value that gave the reason; null for a good one
 -- column request_id: identity of the probe; null where it could not be read
+-- column round_id: round that the line names; null where it could not be read
 -- column endpoint_id: provider/model@sku; null where it could not be read
-with examined as (
+-- column cost_usd: cost at the list price that the round recorded, USD; null: price or usage unknown
+with judged_alone as (
     select
         probe_log.*,
+        stg_rounds.void,
+        stg_rounds.void_reason,
         case
+            when probe_log.cached_tokens > probe_log.input_tokens then null
+            else
+                (
+                    (probe_log.input_tokens - coalesce(probe_log.cached_tokens, 0))::double
+                    * catalog_log.input_usd_per_mtok::double
+                    + coalesce(probe_log.cached_tokens, 0)::double
+                    * coalesce(catalog_log.cached_input_usd_per_mtok, catalog_log.input_usd_per_mtok)::double
+                    + probe_log.output_tokens::double * catalog_log.output_usd_per_mtok::double
+                ) / 1e6::double
+        end as cost_usd,
+        coalesce(length(probe_log.text), 0) + coalesce(length(probe_log.reasoning), 0) as text_chars,
+        -- The wait of a busy client for its own loop is no part of a round trip, and a connect that took a second lost its
+        -- first packet (RFC 6298: it is sent again after one).
+        min(probe_log.connect_ms - coalesce(probe_log.client_delay_ms, 0)) filter (where probe_log.connect_ms < 1000) over (
+            partition by probe_log.raw_file, probe_log.endpoint_id
+        ) as quickest_connect_ms,
+        case
+            when stg_rounds.void then 'void_round'
             when probe_log.problem is not null then split_part(probe_log.problem, ':', 1)
             when probe_log.record_day != probe_log.day then 'other_day'
             when
-                least(probe_log.ttfb_ms, probe_log.ttft_ms, probe_log.ttfo_ms, probe_log.e2e_ms) < 0
+                least(
+                    probe_log.ttfb_ms,
+                    probe_log.ttft_ms,
+                    probe_log.ttfo_ms,
+                    probe_log.readable_ms,
+                    probe_log.e2e_ms,
+                    probe_log.dns_ms,
+                    probe_log.connect_ms,
+                    probe_log.tls_ms
+                ) < 0
                 then 'negative_time'
+            when
+                least(
+                    probe_log.shortest_gap_ms, probe_log.inter_chunk_p50_ms, probe_log.longest_stall_ms
+                ) < 0
+                or probe_log.e2e_from_schedule_ms < probe_log.e2e_ms - 0.001  -- sent before it was due; less is rounding
+                then 'negative_gap'
             when
                 probe_log.ttfb_ms > probe_log.ttft_ms
                 or probe_log.ttft_ms > probe_log.ttfo_ms
@@ -27,9 +65,41 @@ with examined as (
                 then 'stamps_out_of_order'
             when probe_log.cached_tokens > probe_log.input_tokens then 'more_cached_than_input'
             when probe_log.reasoning_tokens > probe_log.output_tokens then 'more_reasoning_than_output'
-        end as fault
+            when
+                probe_log.suite in ('speed', 'parallel') and probe_log.cached_tokens > 0 and not probe_log.expects_cache
+                then 'unasked_cache_hit'
+            when
+                probe_log.output_speed_tok_s > 5000 and catalog_log.fast_because is null
+                then 'impossible_speed'
+        end as own_fault
     from probe_log
+    left join stg_rounds
+        on probe_log.day = stg_rounds.day and probe_log.raw_file = stg_rounds.raw_file
+    left join catalog_log
+        on
+            probe_log.day = catalog_log.day
+            and probe_log.round_id = catalog_log.round_id
+            and probe_log.endpoint_id = catalog_log.endpoint_id
     where probe_log.day = $day
+),
+
+examined as (
+    select
+        judged_alone.*,
+        case
+            when judged_alone.own_fault is not null then judged_alone.own_fault
+            when judged_alone.ttft_ms < judged_alone.quickest_connect_ms / 2 then 'faster_than_network'
+            when
+                judged_alone.text_chars >= 200
+                -- Reasoning that was billed and not shown, or only as a summary, has tokens without text.
+                and not coalesce(judged_alone.reasoning_tokens > coalesce(length(judged_alone.reasoning), 0), false)
+                and (
+                    judged_alone.text_chars > 15 * judged_alone.output_tokens
+                    or judged_alone.text_chars < 0.5 * judged_alone.output_tokens
+                )
+                then 'tokens_disagree_with_text'
+        end as fault
+    from judged_alone
 ),
 
 -- Only a sound line can make a later one its duplicate: a broken line must not push out good evidence.
@@ -55,11 +125,11 @@ select
     judged.reject_reason,
     case
         when judged.reject_reason is null then null
+        when judged.reject_reason = 'void_round' then judged.void_reason
         when judged.problem is not null then judged.problem
         when judged.reject_reason = 'other_day' then 'the record is of ' || judged.record_day::varchar
         when judged.reject_reason = 'duplicate_request_id' then judged.request_id
-        when
-            judged.reject_reason in ('negative_time', 'stamps_out_of_order')
+        when judged.reject_reason in ('negative_time', 'stamps_out_of_order')
             then
                 'ttfb/ttft/ttfo/e2e ms: '
                 || concat_ws(
@@ -69,6 +139,23 @@ select
                     coalesce(judged.ttfo_ms::varchar, '-'),
                     coalesce(judged.e2e_ms::varchar, '-')
                 )
+        when judged.reject_reason = 'negative_gap'
+            then
+                'shortest gap, e2e, e2e from schedule ms: '
+                || concat_ws(
+                    '/',
+                    coalesce(judged.shortest_gap_ms::varchar, '-'),
+                    coalesce(judged.e2e_ms::varchar, '-'),
+                    coalesce(judged.e2e_from_schedule_ms::varchar, '-')
+                )
+        when judged.reject_reason = 'impossible_speed'
+            then judged.output_speed_tok_s::varchar || ' tokens per second, and no fast_because'
+        when judged.reject_reason = 'faster_than_network'
+            then
+                'ttft ' || judged.ttft_ms::varchar || ' ms, quickest connect '
+                || judged.quickest_connect_ms::varchar || ' ms'
+        when judged.reject_reason = 'tokens_disagree_with_text'
+            then judged.text_chars::varchar || ' characters of ' || judged.output_tokens::varchar || ' tokens'
         else
             'tokens in/cached/out/reasoning: '
             || concat_ws(
@@ -80,5 +167,7 @@ select
             )
     end as reject_detail,
     judged.request_id,
-    judged.endpoint_id
+    judged.round_id,
+    judged.endpoint_id,
+    judged.cost_usd
 from judged

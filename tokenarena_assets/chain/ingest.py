@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from tokenarena_assets.chain.tables import CATALOG_LOG, PROBE_LOG, ROUND_LOG
 from tokenarena_assets.errors import NoEvidenceError
-from tokenarena_assets.probing.record import ProbeRecord
+from tokenarena_assets.probing.record import ItemRecord, ProbeRecord, UsageRecord
+from tokenarena_assets.probing.timing import Timing
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import RawLine, RoundFiles, is_being_written, read_lines, rounds_of
 
@@ -33,7 +34,7 @@ def read_day(home: Home, day: date) -> RawDay:
     Raises:
         NoEvidenceError: the day has no round.
     """
-    rounds = [found for found in rounds_of(home, day) if not (found.is_open and is_being_written(found.log))]
+    rounds = closed_rounds(home, day)
     if not rounds:
         raise NoEvidenceError(
             f"there is no probe round of {day} in {home.raw_day(day)}",
@@ -54,6 +55,11 @@ def read_day(home: Home, day: date) -> RawDay:
     )
 
 
+def closed_rounds(home: Home, day: date) -> list[RoundFiles]:
+    """The rounds of a day that are not being written at this moment."""
+    return [found for found in rounds_of(home, day) if not (found.is_open and is_being_written(found.log))]
+
+
 def probe_row(day: date, line: RawLine) -> dict[str, Any]:
     """One raw line as a row of `probe_log`; a line that is no record keeps its place and its problem."""
     row: dict[str, Any] = dict.fromkeys(PROBE_LOG.column_names)
@@ -63,27 +69,30 @@ def probe_row(day: date, line: RawLine) -> dict[str, Any]:
     try:
         record = ProbeRecord.model_validate_json(line.data)
     except ValidationError as error:
-        return row | {"problem": _problem(error)}
-    item, usage = record.item, record.usage
-    return (
-        row
-        | record.model_dump(include=_SAME_NAME)
-        | record.timing.model_dump()
-        | ({} if usage is None else usage.model_dump(exclude={"raw"}))
-        | {"record_day": record.day, "started_at": _utc(record.started_at), "day": day}
-        | ({} if item is None else _item_columns(item.model_dump()))
-    )
+        return row | {"problem": problem_of(error)}
+    if record.source is not None and record.source.problem is not None:
+        return row | {"problem": f"bad_import: {record.source.problem}"}
+    row |= {name: getattr(record, name) for name in _OF_RECORD} | {"record_day": record.day}
+    row |= {name: getattr(record.timing, name) for name in _OF_TIMING} | {"started_at": utc(record.started_at)}
+    if (usage := record.usage) is not None:
+        row |= {name: getattr(usage, name) for name in _OF_USAGE}
+    if (item := record.item) is not None:
+        row |= {name: getattr(item, name) for name in _OF_ITEM} | {"gold": item.answer_value}
+    if (source := record.source) is not None:
+        row |= {f"source_{name}": getattr(source, name) for name in ("tool", "version", "file", "line")}
+        row["cannot_tell"] = ", ".join(source.cannot_tell) or None
+    return row
 
 
-_SAME_NAME = set(PROBE_LOG.column_names) & set(ProbeRecord.model_fields) - {"day"}
+_COLUMNS = set(PROBE_LOG.column_names)
+_OF_RECORD = sorted(_COLUMNS & set(ProbeRecord.model_fields) - {"day", "started_at"})
+_OF_TIMING = sorted(_COLUMNS & {field.name for field in fields(Timing)})
+_OF_USAGE = sorted(_COLUMNS & set(UsageRecord.model_fields))
+_OF_ITEM = sorted(_COLUMNS & set(ItemRecord.model_fields))
 
 
-def _item_columns(item: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: item[name] for name in ("item_id", "template_id", "difficulty", "answer_type")}
-    return kept | {"gold": item["answer_value"]}
-
-
-def _problem(error: ValidationError) -> str:
+def problem_of(error: ValidationError) -> str:
+    """Why a line is no record, in words; a class of reason, then where and what."""
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         return "malformed_json"
@@ -91,12 +100,13 @@ def _problem(error: ValidationError) -> str:
     return f"bad_field: {field}: {first['msg']}"
 
 
-def _utc(moment: datetime) -> datetime:
+def utc(moment: datetime) -> datetime:
+    """The moment in UTC; one that names no zone is taken for UTC."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _moment(text: str | None) -> datetime | None:
-    return None if text is None else _utc(datetime.fromisoformat(text))
+    return None if text is None else utc(datetime.fromisoformat(text))
 
 
 def _round_row(day: date, found: RoundFiles, rows: int) -> dict[str, Any]:
@@ -121,8 +131,10 @@ def _round_row(day: date, found: RoundFiles, rows: int) -> dict[str, Any]:
 
 def _catalog_rows(day: date, found: RoundFiles) -> Iterable[dict[str, Any]]:
     manifest = found.manifest or {}
+    forecasts = {row["endpoint_id"]: row for row in manifest.get("forecast") or []}
     for endpoint in manifest.get("endpoints", []):
         price = endpoint.get("price") or {}
+        forecast = forecasts.get(endpoint.get("endpoint_id"), {})
         yield {
             "day": day,
             "round_id": found.round_id,
@@ -139,9 +151,17 @@ def _catalog_rows(day: date, found: RoundFiles) -> Iterable[dict[str, Any]]:
                 f"{name}_usd_per_mtok": _decimal(price.get(f"{name}_usd_per_mtok"))
                 for name in ("input", "cached_input", "output")
             },
+            "fast_because": endpoint.get("fast_because"),
+            "max_usd_per_day": _usd((endpoint.get("limits") or {}).get("max_usd_per_day")),
+            "forecast_requests": forecast.get("requests"),
+            "forecast_usd_max": _usd(forecast.get("usd_max")),
             "note": endpoint.get("note"),
         }
 
 
 def _decimal(value: Any) -> Decimal | None:
     return None if value is None else Decimal(str(value))
+
+
+def _usd(value: Any) -> float | None:
+    return None if value is None else float(value)

@@ -6,10 +6,10 @@ from datetime import date
 
 import polars as pl
 
+from tokenarena_assets.chain.gates import is_scored
 from tokenarena_assets.chain.tables import QUALITY_DAILY
 from tokenarena_assets.stats import PairedDifference, paired_difference, wilson
 
-MAX_MISSING_SHARE = 0.05
 ALPHA = 0.05
 
 
@@ -28,11 +28,6 @@ def quality_by_endpoint(day: date, answers: pl.DataFrame, endpoints: pl.DataFram
             paired = _paired(scores.get((endpoint_id, suite), {}), scores.get((reference_id, suite), {}))
         rows.append(_row(day, endpoint_id, suite, own, reference_id, paired))
     return QUALITY_DAILY.frame(rows)
-
-
-def is_scored(asked: int, missing: int) -> bool:
-    """Whether so few answers are missing that what is left speaks for the endpoint."""
-    return missing < asked and missing <= MAX_MISSING_SHARE * asked
 
 
 def _scores(answers: pl.DataFrame) -> dict[tuple[str, str], dict[str, bool]]:

@@ -7,7 +7,7 @@ from datetime import date
 
 import polars as pl
 
-from tokenarena_assets.chain.quality import is_scored
+from tokenarena_assets.chain.gates import is_scored
 from tokenarena_assets.chain.tables import COST_PER_CORRECT
 from tokenarena_assets.endpoints.presets import Preset
 from tokenarena_assets.ranking import Candidate, Ranked, rank_per_correct

@@ -7,7 +7,8 @@ from datetime import date
 import dagster as dg
 
 # end_offset=1: today's partition exists all day; Dagster's daily partitions end with yesterday by default.
-DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-01", timezone="UTC", end_offset=1)
+# The first ones are for imports: the oldest results that other tools published are of 2023.
+DAYS = dg.DailyPartitionsDefinition(start_date="2023-01-01", timezone="UTC", end_offset=1)
 
 
 def days_of(context: dg.AssetExecutionContext) -> list[date]:

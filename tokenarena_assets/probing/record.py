@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from math import inf
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from tokenarena_assets.probing.timing import Timing
 
 SCHEMA_VERSION = 1
 
@@ -34,10 +37,12 @@ Status = Literal[
 
 
 Count = Annotated[int, Field(ge=0, lt=2**53)]
+Positive = Annotated[int, Field(gt=0, lt=2**53)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+    # strict: "12" is no number and 1 is no flag; what wrote them so may have mixed up more
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True, allow_inf_nan=False)
 
 
 class ItemRecord(_Part):
@@ -74,16 +79,18 @@ class UsageRecord(_Part):
     raw: dict[str, Any]
 
 
-class TimingRecord(_Part):
-    """The figures of `probing.timing`."""
+class SourceRecord(_Part):
+    """Where an imported row comes from: another tool's file, and what that tool cannot tell.
 
-    ttfb_ms: float | None
-    ttft_ms: float | None
-    ttfo_ms: float | None
-    e2e_ms: float | None
-    output_speed_tok_s: float | None
-    speed_method: str | None
-    speed_refusal: str | None
+    `problem` says why a record of that file is no evidence; such a row ends in quarantine.
+    """
+
+    tool: str = Field(min_length=1)
+    version: str | None = None
+    file: str
+    line: Count
+    cannot_tell: list[str] = Field(default_factory=list)
+    problem: str | None = None
 
 
 class ProbeRecord(_Part):
@@ -95,15 +102,22 @@ class ProbeRecord(_Part):
     request_id: str = Field(min_length=1)
     endpoint_id: str = Field(min_length=1)
     suite: str
+    prompt_tokens_target: Positive | None = None
+    expects_cache: bool = False
+    source: SourceRecord | None = None
     started_at: datetime
     status: Status
     error: str | None = None
     http_status: Annotated[int, Field(ge=0, le=999)] | None = None
+    connection: Literal["cold", "warm"] | None = None
+    dns_ms: float | None = None
     connect_ms: float | None = None
     tls_ms: float | None = None
+    stale_connections: Count = 0
+    in_flight: Positive | None = None
     client_delay_ms: float | None = None
     stamps_ns: StampsRecord
-    timing: TimingRecord
+    timing: Timing
     usage: UsageRecord | None = None
     generated_events: Count = 0
     generated_reads: Count = 0
@@ -113,6 +127,18 @@ class ProbeRecord(_Part):
     response_id: str | None = None
     served_model: str | None = None
     item: ItemRecord | None = None
+
+    @field_validator("timing")
+    @classmethod
+    def _possible(cls, value: Timing) -> Timing:
+        if (value.output_speed_tok_s is None) == (value.speed_refusal is None):
+            raise ValueError("needs either output_speed_tok_s or speed_refusal")
+        bounds = {"output_speed_tok_s": (0.0, inf), "burstiness": (-1.0, 1.0), "largest_burst_share": (0.0, 1.0)}
+        for name, (least, most) in bounds.items():
+            figure = getattr(value, name)
+            if figure is not None and not least <= figure <= most:
+                raise ValueError(f"{name} is not between {least:g} and {most:g}")
+        return value
 
     @field_validator("started_at")
     @classmethod

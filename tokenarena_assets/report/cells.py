@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+FAILURES_IN = "e2e ms, failed = never"
 Row = Mapping[str, Any]
 Cell = tuple[str, ...]  # its lines: the value, then interval and n
 
@@ -14,7 +15,8 @@ Cell = tuple[str, ...]  # its lines: the value, then interval and n
 def leaderboard_columns(scale: int) -> list[str]:
     """Headers, in the order of :func:`leaderboard_cells`."""
     price = "$ per million correct" if scale == 1_000_000 else "$ per thousand correct"
-    return ["rank", "endpoint", price, "quality", "vs ref.", "output tok/s", "TTFT ms", "blend $/Mtok", "success"]
+    speeds = ["output tok/s", "TTFT ms", FAILURES_IN]
+    return ["rank", "endpoint", price, "quality", "vs ref.", *speeds, "blend $/Mtok", "success"]
 
 
 def leaderboard_cells(rows: Sequence[Row], scale: int) -> list[list[Cell]]:
@@ -29,13 +31,30 @@ def leaderboard_cells(rows: Sequence[Row], scale: int) -> list[list[Cell]]:
             _cost(row, scale),
             _with_interval(row, "quality", "%"),
             _verdict(row),
-            _with_interval(row, "output_speed_tok_s", ""),
-            _with_interval(row, "ttft_ms", ""),
+            _if_ranked(row, "output_speed_tok_s", row["output_speed_not_ranked_because"]),
+            _if_ranked(row, "ttft_ms", row["ttft_not_ranked_because"]),
+            _failures_in(row),
             ("no price",) if row["blended_usd_per_mtok"] is None else (f"{row['blended_usd_per_mtok']:.4f}",),
             ("-",) if row["success_rate"] is None else (_share(row["success_rate"]), f"n={row['success_rate_n']}"),
         ]
         for row in ordered
     ]
+
+
+def evidence_note(rows: Sequence[Row]) -> str | None:
+    """Which rounds of the day nothing or not everything is known of; None where all are certified."""
+    day = rows[0] if rows else {"n_rounds_void": 0, "n_rounds_uncertified": 0}
+    parts = []
+    if day["n_rounds_void"]:
+        parts.append(
+            f"{day['n_rounds_void']} of {day['n_rounds']} rounds void (the prober's own error was over its budget) "
+            "and left out"
+        )
+    if day["n_rounds_uncertified"]:
+        parts.append(
+            f"{day['n_rounds_uncertified']} of {day['n_rounds']} rounds without a certificate of the prober's own error"
+        )
+    return "; ".join(parts) + "." if parts else None
 
 
 def _share(value: float) -> str:
@@ -92,3 +111,14 @@ def _with_interval(row: Row, name: str, unit: str) -> Cell:
     if lo is None or hi is None:
         return (shown, "n too small", f"n={n}")
     return (shown, f"[{_number(factor * lo)}, {_number(factor * hi)}]", f"n={n}")
+
+
+def _if_ranked(row: Row, name: str, not_ranked_because: str | None) -> Cell:
+    cell = ("not ranked:", not_ranked_because) if not_ranked_because else _with_interval(row, name, "")
+    _, imported, tool = str(row["latency_suite"]).partition("imported:")
+    return (*cell, f"by {tool}") if imported else cell
+
+
+def _failures_in(row: Row) -> Cell:
+    value, note = row["e2e_with_failures_ms"], row["e2e_with_failures_note"]
+    return (_number(value),) if value is not None else (note or "cannot tell",)

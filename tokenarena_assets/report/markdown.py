@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from tokenarena_assets.probing.plan import ForecastRow
-from tokenarena_assets.report.cells import leaderboard_cells, leaderboard_columns, price_scale
+from tokenarena_assets.report.cells import evidence_note, leaderboard_cells, leaderboard_columns, price_scale
 
 UNITS = ("_ms", "_tok_s")
 
@@ -58,7 +58,7 @@ def forecast_table(rows: Sequence[ForecastRow]) -> str:
 
 
 def figures(rows: pl.DataFrame, label: str, columns: Sequence[tuple[str, str]]) -> str:
-    """One line a row of `rows`: `label`, then each column of (header, name) with the interval that stands beside it."""
+    """One line a row of `rows`: `label`, then each column of (header, name) with its interval, or its note."""
     body = [[row[label], *(_figure(row, name) for _, name in columns)] for row in rows.iter_rows(named=True)]
     return table([label, *(header for header, _ in columns)], body)
 
@@ -66,18 +66,22 @@ def figures(rows: pl.DataFrame, label: str, columns: Sequence[tuple[str, str]]) 
 def _figure(row: dict[str, Any], column: str) -> str:
     # Units end a column's name, and the bound's mark stands before them: ttft_p50_lo_ms.
     stem, unit = next(((column.removesuffix(end), end) for end in UNITS if column.endswith(end)), (column, ""))
-    value, lo, hi = row[column], row[f"{stem}_lo{unit}"], row[f"{stem}_hi{unit}"]
+    value, lo, hi = row[column], row.get(f"{stem}_lo{unit}"), row.get(f"{stem}_hi{unit}")
     if value is None:
-        return "cannot tell"
+        return str(row.get(f"{stem}_note") or "cannot tell")
+    if f"{stem}_lo{unit}" not in row:
+        return f"{value:.4g}"
     return f"{value:.4g} [{lo:.4g}, {hi:.4g}]" if lo is not None and hi is not None else f"{value:.4g} (n too small)"
 
 
 def leaderboard_tables(leaderboard: pl.DataFrame) -> str:
-    """One table a preset."""
+    """One table a preset, and which rounds are not in them."""
     parts = []
-    scale = price_scale(leaderboard.to_dicts())
+    rows = leaderboard.to_dicts()
+    scale = price_scale(rows)
     for preset in leaderboard["preset"].unique(maintain_order=True):
         own = leaderboard.filter(pl.col("preset") == preset)
         cells = [[" ".join(cell) for cell in line] for line in leaderboard_cells(own.to_dicts(), scale)]
         parts.append(f"### {escaped(preset)}\n\n" + table(leaderboard_columns(scale), cells))
-    return "\n\n".join(parts)
+    note = evidence_note(rows)
+    return "\n\n".join([*parts, *([escaped(note)] if note else [])])

@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tokenarena_assets.report.cells import leaderboard_cells, leaderboard_columns
+from tokenarena_assets.report.cells import FAILURES_IN, evidence_note, leaderboard_cells, leaderboard_columns
 
-WIDE_COLUMNS = 210  # one line a row
+WIDE_COLUMNS = 235  # one line a row
 FULL_COLUMNS = 110  # all columns
 
 
@@ -42,7 +42,7 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], title:
 
 
 def print_leaderboard(preset: str, rows: Sequence[Mapping[str, Any]], scale: int) -> None:
-    """Print one preset's leaderboard; on a narrow terminal interval and n go below the value."""
+    """Print one preset's leaderboard and which rounds are not in it; on a narrow terminal n goes below the value."""
     console = Console()
     narrow = console.width < WIDE_COLUMNS
     shown = Table(
@@ -53,7 +53,7 @@ def print_leaderboard(preset: str, rows: Sequence[Mapping[str, Any]], scale: int
         pad_edge=False,
         padding=(0, 2 if console.width >= FULL_COLUMNS else 1, 0, 0),
     )
-    hidden = {"blend $/Mtok", "success"} if console.width < FULL_COLUMNS else set()
+    hidden = {"blend $/Mtok", "success", FAILURES_IN} if console.width < FULL_COLUMNS else set()
     headers = leaderboard_columns(scale)
     kept = [index for index, header in enumerate(headers) if header not in hidden]
     for index in kept:
@@ -71,6 +71,8 @@ def print_leaderboard(preset: str, rows: Sequence[Mapping[str, Any]], scale: int
         separator = "\n" if narrow else " "
         shown.add_row(*(Text(separator.join(plain(line) for line in cells[index])) for index in kept))
     console.print(shown)
+    if note := evidence_note(rows):
+        console.print(Text(note))
 
 
 def print_json(rows: object) -> None:

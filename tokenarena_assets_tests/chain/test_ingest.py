@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tokenarena_assets.chain.ingest import probe_row
+from tokenarena_assets.chain.ingest import probe_row, read_day
 from tokenarena_assets.chain.tables import PROBE_LOG
+from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import RawLine
+from tokenarena_assets_tests.evidence import write_round
 
 DAY = date(2026, 11, 23)
 RECORD: dict[str, Any] = {
@@ -23,6 +26,14 @@ RECORD: dict[str, Any] = {
     "started_at": "2026-11-23T03:00:00+02:00",
     "status": "ok",
     "http_status": 200,
+    "prompt_tokens_target": 1000,
+    "expects_cache": False,
+    "connection": "cold",
+    "dns_ms": 1.5,
+    "connect_ms": 2,
+    "tls_ms": None,
+    "in_flight": 3,
+    "client_delay_ms": 0.25,
     "stamps_ns": {
         "scheduled": 1,
         "sent": 2,
@@ -37,6 +48,9 @@ RECORD: dict[str, Any] = {
         "ttft_ms": 2.0,
         "ttfo_ms": 2.0,
         "e2e_ms": 3.0,
+        "readable_ms": 2.5,
+        "largest_burst_share": 0.25,
+        "streaming_refusal": "too_few_bursts",
         "output_speed_tok_s": None,
         "speed_method": None,
         "speed_refusal": "too few tokens",
@@ -72,7 +86,19 @@ def test_a_record_is_laid_out_in_columns() -> None:
         "request_id": "q1",
         "started_at": datetime(2026, 11, 23, 1, tzinfo=UTC),
         "ttft_ms": 2.0,
+        "readable_ms": 2.5,
+        "largest_burst_share": 0.25,
+        "streaming_refusal": "too_few_bursts",
         "speed_refusal": "too few tokens",
+        "prompt_tokens_target": 1000,
+        "expects_cache": False,
+        "connection": "cold",
+        "dns_ms": 1.5,
+        "connect_ms": 2.0,
+        "in_flight": 3,
+        "stale_connections": 0,
+        "client_delay_ms": 0.25,
+        "source_tool": None,
         "input_tokens": 30,
         "cached_tokens": None,
         "reasoning_tokens": 0,
@@ -88,6 +114,13 @@ def test_a_record_is_laid_out_in_columns() -> None:
 def test_the_day_of_the_record_is_kept_beside_that_of_its_folder() -> None:
     got = row(RECORD | {"day": "2026-11-22"})
     assert (got["day"], got["record_day"]) == (DAY, date(2026, 11, 22))
+
+
+def test_an_imported_record_names_its_source_and_what_it_cannot_tell() -> None:
+    source = {"tool": "aiperf", "version": "0.13", "file": "a.jsonl", "line": 7, "cannot_tell": ["ttfb_ms", "dns_ms"]}
+    got = row(RECORD | {"source": source})
+    columns = ("source_tool", "source_version", "source_file", "source_line", "cannot_tell")
+    assert [got[name] for name in columns] == ["aiperf", "0.13", "a.jsonl", 7, "ttfb_ms, dns_ms"]
 
 
 def test_a_record_without_usage_or_item() -> None:
@@ -112,6 +145,20 @@ def test_a_last_line_without_its_end_is_read_if_it_is_whole() -> None:
         (RECORD | {"schema_version": 2}, "bad_field: schema_version: "),
         ({name: value for name, value in RECORD.items() if name != "timing"}, "bad_field: timing: "),
         ([], "bad_field: : "),
+        # Types are strict, and figures must be possible.
+        (RECORD | {"http_status": "200"}, "bad_field: http_status: "),
+        (RECORD | {"connect_ms": True}, "bad_field: connect_ms: "),
+        (RECORD | {"expects_cache": 0}, "bad_field: expects_cache: "),
+        (RECORD | {"connection": "lukewarm"}, "bad_field: connection: "),
+        (RECORD | {"prompt_tokens_target": 0}, "bad_field: prompt_tokens_target: "),
+        (RECORD | {"in_flight": 1.5}, "bad_field: in_flight: "),
+        (RECORD | {"source": {"tool": "x"}}, "bad_field: source.file: "),
+        (RECORD | {"timing": RECORD["timing"] | {"ttft_ms": "2"}}, "bad_field: timing.ttft_ms: "),
+        (RECORD | {"timing": RECORD["timing"] | {"ttft_ms": float("nan")}}, "bad_field: timing.ttft_ms: "),
+        (RECORD | {"timing": RECORD["timing"] | {"speed_refusal": None}}, "bad_field: timing: "),
+        (RECORD | {"timing": RECORD["timing"] | {"output_speed_tok_s": 5.0}}, "bad_field: timing: "),
+        (RECORD | {"timing": RECORD["timing"] | {"largest_burst_share": 1.5}}, "bad_field: timing: "),
+        (RECORD | {"timing": RECORD["timing"] | {"burstiness": -2.0}}, "bad_field: timing: "),
     ],
 )
 def test_a_line_that_is_no_record_keeps_its_place_and_reason(record: object, problem: str) -> None:
@@ -123,3 +170,47 @@ def test_a_line_that_is_no_record_keeps_its_place_and_reason(record: object, pro
 
 def test_what_the_log_could_not_read_is_passed_on() -> None:
     assert row(b"", "unreadable_file: cut short")["problem"] == "unreadable_file: cut short"
+
+
+ENDPOINT: dict[str, Any] = {
+    "endpoint_id": "p/m@a",
+    "provider": "p",
+    "model": "m",
+    "model_family": "m",
+    "sku": "a",
+    "api": "openai_chat",
+    "base_url": "https://a.example",
+    "fleet": None,
+    "price": {"input_usd_per_mtok": "0.1", "output_usd_per_mtok": "0.4", "cached_input_usd_per_mtok": None},
+}
+
+
+def catalog_of(tmp_path: Path, endpoint: dict[str, Any], **manifest: Any) -> dict[str, Any]:
+    home = Home(tmp_path / "arena")
+    start = {"round_id": "r0", "started_at": "2026-11-23T01:00:00+00:00"}
+    write_round(home, DAY, start | {"endpoints": [endpoint]} | manifest, [])
+    (found,) = read_day(home, DAY).catalog_log.to_dicts()
+    return found
+
+
+def test_the_catalog_of_a_round_with_its_limits_and_forecast(tmp_path: Path) -> None:
+    endpoint = ENDPOINT | {"limits": {"rpm": 60, "max_usd_per_day": "1.5"}, "fast_because": "wafer-scale chips"}
+    forecast = [
+        {"endpoint_id": "p/m@b", "requests": 9, "usd_max": None},
+        {
+            "endpoint_id": "p/m@a",
+            "requests": 43,
+            "input_tokens_max": 9,
+            "output_tokens_max": 9,
+            "usd_max": "0.0123456789012",
+        },
+    ]
+    got = catalog_of(tmp_path, endpoint, forecast=forecast)
+    assert (got["max_usd_per_day"], got["fast_because"]) == (1.5, "wafer-scale chips")
+    assert (got["forecast_requests"], got["forecast_usd_max"]) == (43, pytest.approx(0.0123456789012))
+
+
+def test_a_round_that_forecast_nothing(tmp_path: Path) -> None:
+    got = catalog_of(tmp_path, ENDPOINT)
+    names = ("max_usd_per_day", "fast_because", "forecast_requests", "forecast_usd_max")
+    assert [got[name] for name in names] == [None] * 4

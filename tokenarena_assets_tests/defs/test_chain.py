@@ -17,14 +17,21 @@ from polars.testing import assert_frame_equal
 from tokenarena_assets.chain.catalog import table_specs
 from tokenarena_assets.defs.build import build_defs
 from tokenarena_assets.defs.resources import Arena
+from tokenarena_assets.probing.certificate import BUDGET_VARIABLE
 from tokenarena_assets.probing.round import today
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake
 from tokenarena_assets.storage.publish import open_published
 from tokenarena_assets.storage.rawlog import RoundWriter
-from tokenarena_assets_tests.evidence import RealRound, write_round
+from tokenarena_assets_tests.evidence import RealRound, certificate_line, write_certificates, write_round
 
 PAST = date(2026, 11, 1)
+
+
+@pytest.fixture(autouse=True)
+def _patient_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No round is void because of how busy the machine of the tests is."""
+    monkeypatch.setenv(BUDGET_VARIABLE, "60000,60000")
 
 
 @pytest.fixture
@@ -147,7 +154,9 @@ def test_bad_lines_are_quarantined_with_reason_and_place(
     other_day = records[1] | {"request_id": "other", "day": "2026-10-31"}
     impossible = json.loads(json.dumps(records[2] | {"request_id": "impossible"}))
     impossible["timing"]["ttft_ms"] = -4.0
-    write_round(home, PAST, manifest, [*records, records[0], other_day, impossible, {"schema_version": 1}])
+    cached = json.loads(json.dumps(next(r for r in records if r["suite"] == "speed") | {"request_id": "cached"}))
+    cached["usage"]["cached_tokens"] = 1
+    write_round(home, PAST, manifest, [*records, records[0], other_day, impossible, {"schema_version": 1}, cached])
     result = execute(home, instance, [PAST])
     assert result.success, failure_text(result)
     made = tables(home, PAST)
@@ -158,8 +167,52 @@ def test_bad_lines_are_quarantined_with_reason_and_place(
         base + 2: "other_day",
         base + 3: "negative_time",
         base + 4: "bad_field",
+        base + 5: "unasked_cache_hit",
     }
-    assert made["requests"].height + made["quarantine"].height == base + 4
+    assert made["requests"].height + made["quarantine"].height == base + 5
+
+
+def test_nothing_is_published_from_a_void_round(
+    home: Home, instance: dg.DagsterInstance, real_round: RealRound
+) -> None:
+    """Three days: of a certified round and a void one, of a void round alone, of a round whose certificate is torn."""
+    mixed, empty, torn = days = [PAST, PAST + timedelta(days=1), PAST + timedelta(days=2)]
+    rounds = {}
+    for day, number in ((mixed, 0), (mixed, 1), (empty, 2), (torn, 3)):
+        manifest, records = real_round.moved(day, number)
+        write_round(home, day, manifest, records)
+        rounds[number] = manifest["round_id"]
+    each, over = len(real_round.records), "event lag p99 68.34 ms, over 10 ms"
+    for day, number, reasons in ((mixed, 0, (None, None)), (mixed, 1, (None, over)), (empty, 2, (over,))):
+        lines = [certificate_line(rounds[number], day, **({"reason": why} if why else {})) for why in reasons]
+        write_certificates(home, day, rounds[number], *lines)
+    write_certificates(home, torn, rounds[3], certificate_line(rounds[3], torn), b'{"schema_ver')
+    result = execute(home, instance, days, tags={"dagster/backfill": "b"})
+    assert result.success, failure_text(result)
+
+    made = tables(home, mixed)
+    names = ("round_id", "certified", "void", "n_raw", "n_requests", "n_quarantined")
+    assert made["rounds"].select(names).rows() == [
+        (rounds[0], True, False, each, each, 0),
+        (rounds[1], False, True, each, 0, each),
+    ]
+    assert made["rounds"]["void_reason"][1].endswith(f"before the round, at 16 at once: {over}")
+    assert set(made["quarantine"]["reason"]) == {"void_round"}
+    assert set(made["requests"]["round_id"]) == {rounds[0]}
+    counts = ("n_rounds", "n_rounds_void", "n_rounds_uncertified")
+    assert made["leaderboard"].select(counts).unique().rows() == [(2, 1, 0)]
+    # What was spent was spent.
+    assert made["spend_daily"]["booked_usd"].sum() == pytest.approx(2 * made["rounds"]["cost_usd"].sum())
+
+    made = tables(home, empty)
+    assert (made["requests"].height, made["quarantine"].height) == (0, each)
+    assert (made["latency_daily"].height, made["quality_daily"].height) == (0, 0)
+    assert set(made["leaderboard"]["rank_note"]) == {"no graded answers"}
+
+    made = tables(home, torn)
+    assert made["certificates"]["problem"].to_list() == [None, "malformed_json"]
+    assert made["rounds"].select("certified", "void", "n_requests").row(0) == (False, False, each)
+    assert made["leaderboard"].select(counts).unique().rows() == [(1, 0, 1)]
 
 
 def test_a_past_day_without_evidence_fails_and_says_so(home: Home, instance: dg.DagsterInstance) -> None:
@@ -186,7 +239,9 @@ def test_today_runs_its_first_round_by_itself_and_only_once(
         "    fleet: {weights: arena-tiny-1m-q4_0.gguf}\n"
         "    price: {input_usd_per_mtok: 1, output_usd_per_mtok: 2}\n"
     )
-    small = {"speed_probes": 2, "math_items": 3}
+    small = {"suites": ["speed", "quality_math"], "speed_probes": 2, "math_items": 3}
+    poor = execute(home, instance, [today()], catalog=catalog, round_config=small | {"max_usd_per_day": "0.0000001"})
+    assert "there is no probe round of" in failure_text(poor), "no money, no round"
     first = execute(home, instance, [today()], catalog=catalog, round_config=small)
     assert first.success, failure_text(first)
     assert tables(home, today())["requests"].height == 5
@@ -231,7 +286,7 @@ def test_materialization_metadata_tells_rows_schema_and_lineage(
     assert {column.name: column.type for column in schema.columns}["ttft_ms"] == "DOUBLE"
     assert all(column.description for column in schema.columns)
     lineage = metadata["dagster/column_lineage"].value.deps_by_column["cost_usd"]
-    assert {dep.asset_key.to_user_string() for dep in lineage} == {"catalog_log", "probe_log"}
+    assert {dep.asset_key.to_user_string() for dep in lineage} == {"stg_probe_log"}
     intervals = result.asset_materializations_for_node("latency_daily")[0].metadata["intervals"].value
     assert "TTFT p50 ms" in intervals
     assert "[" in intervals

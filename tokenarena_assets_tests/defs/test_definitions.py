@@ -80,6 +80,13 @@ def test_schedules_are_off_and_name_the_right_day() -> None:
     assert round_every_3_hours(context).partition_key == "2026-11-23"
 
 
+def test_a_scheduled_round_is_spread() -> None:
+    context = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 11, 23, 3, tzinfo=UTC))
+    request = round_every_3_hours(context)
+    assert request.run_config["ops"]["probe_rounds"]["config"] == {"run_round": "always", "spread_s": 600.0}
+    dg.validate_run_config(defs.resolve_job_def("probe_round"), request.run_config)
+
+
 def test_closing_a_day_never_sends(tmp_path: Path) -> None:
     job = build_defs({"arena": Arena(home_folder=str(tmp_path / "arena"))}).resolve_job_def("close_day")
     result = job.execute_in_process(partition_key=today().isoformat(), raise_on_error=False)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tokenarena_assets.report.cells import leaderboard_cells, leaderboard_columns, price_scale
+from tokenarena_assets.report.cells import evidence_note, leaderboard_cells, leaderboard_columns, price_scale
 from tokenarena_assets_tests.report.rows import leaderboard_row
 
 
@@ -26,6 +26,7 @@ def test_a_row_in_full() -> None:
         "vs ref.": ("cannot tell", "n=70"),
         "output tok/s": ("123", "[120, 130]", "n=8"),
         "TTFT ms": ("1,234", "[1,000, 1,500]", "n=8"),
+        "e2e ms, failed = never": ("2,346",),
         "blend $/Mtok": ("0.1550",),
         "success": ("87.5%", "n=8"),
     }
@@ -38,6 +39,7 @@ def test_nothing_known_says_so_and_never_none_or_nan() -> None:
     assert cells["$ per thousand correct"] == ("price or token usage unknown",)
     assert cells["quality"] == cells["output tok/s"] == cells["TTFT ms"] == ("cannot tell", "n=0")
     assert cells["blend $/Mtok"] == ("no price",)
+    assert cells["e2e ms, failed = never"] == ("cannot tell",)
     assert cells["success"] == cells["vs ref."] == ("-",)
     assert not any("None" in part or "nan" in part for cell in cells.values() for part in cell)
 
@@ -48,6 +50,39 @@ def test_zero_correct_shows_its_bound() -> None:
     )
     assert cells["$ per thousand correct"] == ("> 4.20", "0 of 70 correct")
     assert cells["rank"] == ("-",)
+
+
+def test_who_may_not_be_ranked_shows_why_instead_of_a_figure() -> None:
+    reason = "2 of 8 answered, 80% needed"
+    cells = line(ttft_ms=None, ttft_not_ranked_because=reason, output_speed_not_ranked_because=reason)
+    assert cells["TTFT ms"] == cells["output tok/s"] == ("not ranked:", reason)
+    failing = line(e2e_with_failures_ms=None, e2e_with_failures_note="never: too many failed")
+    assert failing["e2e ms, failed = never"] == ("never: too many failed",)
+
+
+def test_another_tools_figures_are_marked() -> None:
+    cells = line(latency_suite="imported:aiperf")
+    assert cells["TTFT ms"] == ("1,234", "[1,000, 1,500]", "n=8", "by aiperf")
+    assert cells["output tok/s"][-1] == "by aiperf"
+
+
+@pytest.mark.parametrize(
+    ("void", "uncertified", "note"),
+    [
+        (0, 0, None),
+        (1, 0, "1 of 8 rounds void (the prober's own error was over its budget) and left out."),
+        (0, 2, "2 of 8 rounds without a certificate of the prober's own error."),
+        (
+            1,
+            2,
+            "1 of 8 rounds void (the prober's own error was over its budget) and left out; "
+            "2 of 8 rounds without a certificate of the prober's own error.",
+        ),
+    ],
+)
+def test_void_and_uncertified_rounds_are_noted(void: int, uncertified: int, note: str | None) -> None:
+    assert evidence_note([leaderboard_row(n_rounds_void=void, n_rounds_uncertified=uncertified)]) == note
+    assert evidence_note([]) is None
 
 
 def test_too_few_for_an_interval() -> None:

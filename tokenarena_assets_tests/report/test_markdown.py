@@ -123,6 +123,13 @@ def test_leaderboards_come_one_table_a_preset() -> None:
     text = leaderboard_tables(pl.DataFrame(rows, infer_schema_length=None))
     assert re.findall(r"^### (.*)$", text, re.MULTILINE) == ["chat", "rag"]
     assert [cell for cell in cells(text) if cell.startswith("p/")] == ["p/a@s", "p/b@s"] * 2
+    assert "rounds" not in text
+
+
+def test_a_void_round_is_noted_below_the_leaderboards() -> None:
+    rows = [leaderboard_row(preset=preset, n_rounds_void=1) for preset in ("chat", "rag")]
+    last = leaderboard_tables(pl.DataFrame(rows, infer_schema_length=None)).split("\n\n")[-1]
+    assert last.startswith("1 of 8 rounds void")
 
 
 def test_figures_stand_with_their_interval_or_say_why_not() -> None:
@@ -132,14 +139,17 @@ def test_figures_stand_with_their_interval_or_say_why_not() -> None:
             "ttft_p50_ms": [103.54, 12.0, None],
             "ttft_p50_lo_ms": [101.0, None, None],
             "ttft_p50_hi_ms": [106.0, None, None],
+            "ttft_p90_ms": [120.0, None, None],
+            "ttft_p90_note": [None, "n too small: 8, needs 64", None],
             "accuracy": [0.8, 0.5, None],
             "accuracy_lo": [0.69, 0.4, None],
             "accuracy_hi": [0.876, 0.6, None],
         }
     )
-    got = cells(figures(rows, "endpoint_id", [("TTFT ms", "ttft_p50_ms"), ("accuracy", "accuracy")]))
+    columns = [("TTFT ms", "ttft_p50_ms"), ("p90", "ttft_p90_ms"), ("accuracy", "accuracy")]
+    got = cells(figures(rows, "endpoint_id", columns))
     assert got == [
-        *("p/a@s", "103.5 [101, 106]", "0.8 [0.69, 0.876]"),
-        *("p/b@s", "12 (n too small)", "0.5 [0.4, 0.6]"),
-        *("p/c@s", "cannot tell", "cannot tell"),
+        *("p/a@s", "103.5 [101, 106]", "120", "0.8 [0.69, 0.876]"),
+        *("p/b@s", "12 (n too small)", "n too small: 8, needs 64", "0.5 [0.4, 0.6]"),
+        *("p/c@s", "cannot tell", "cannot tell", "cannot tell"),
     ]

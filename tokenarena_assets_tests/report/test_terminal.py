@@ -66,6 +66,12 @@ def test_a_leaderboard_fits_its_terminal(
     text = " ".join(" ".join(lines).split())
     assert "some-model" in text
     assert ("success" in text) == full
+    assert "rounds" not in text
+
+
+def test_a_void_round_is_noted_below_its_leaderboard(capsys: pytest.CaptureFixture[str]) -> None:
+    print_leaderboard("chat", [leaderboard_row(n_rounds_void=1)], 1000)
+    assert "1 of 8 rounds void" in " ".join(capsys.readouterr().out.split())
 
 
 def test_json_keeps_dates_decimals_and_hostile_text(capsys: pytest.CaptureFixture[str]) -> None:

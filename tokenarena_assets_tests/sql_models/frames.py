@@ -105,6 +105,40 @@ def catalog_row(endpoint_id: str, round_id: str = "r0", hour: int = 1, day: date
     }
 
 
+def certificate_row(
+    round_id: str = "r0", line: int = 1, within_budget: bool | None = True, day: date = DAY, **given: Any
+) -> Row:
+    """A certificate that could be read, within its budget or not."""
+    verdict = {"within_budget": within_budget, "reason": None if within_budget else "TTFT error p50 3.10 ms, over 2 ms"}
+    place = {"day": day, "round_id": round_id, "raw_file": f"round={round_id}.certificates.jsonl", "raw_line": line}
+    measured = {"phase": "before", "at_once": 16, "n_probes": 32, "n_failed": 0, "n_events": 1024}
+    return place | verdict | measured | {"ttft_error_p50_ms": 0.5, "event_lag_p50_ms": 0.2} | given
+
+
+def judged(
+    lake: Lake,
+    probes: Sequence[Row],
+    catalog: Sequence[Row] | None = None,
+    certificates: Sequence[Row] = (),
+    day: date = DAY,
+) -> list[Row]:
+    """The verdicts on `probes`, whose rounds are those of their files; also leaves `stg_rounds` in the lake."""
+    files = sorted({row["raw_file"] for row in probes})
+    rounds = [
+        {
+            "round_id": name.removeprefix("round=").split(".")[0],
+            "state": "complete",
+            "raw_file": name,
+            "raw_rows": sum(row["raw_file"] == name for row in probes),
+        }
+        for name in files
+    ]
+    claims = [catalog_row("p/m@a", day=day)] if catalog is None else catalog
+    put(lake, day, probe_log=probes, round_log=rounds, certificates=certificates, catalog_log=claims)
+    result(lake, "stg_rounds", day)
+    return result(lake, "stg_probe_log", day)
+
+
 def probe(request_id: str, line: int, endpoint_id: str = "p/m@a", day: date = DAY, **given: Any) -> Row:
     """A sound raw line of the speed suite."""
     return {
@@ -116,6 +150,7 @@ def probe(request_id: str, line: int, endpoint_id: str = "p/m@a", day: date = DA
         "request_id": request_id,
         "endpoint_id": endpoint_id,
         "suite": "speed",
+        "expects_cache": False,
         "started_at": at(1, day),
         "status": "ok",
         "http_status": 200,
@@ -142,7 +177,10 @@ def answered(request_id: str, line: int, item: int, text: str, endpoint_id: str 
 
 
 def whole_chain(lake: Lake, day: date = DAY) -> None:
-    """A day of two endpoints, of one round and 12 items, with a failure and a broken line, through every table."""
+    """A day of two endpoints, of one round and 12 items, with a failure and a broken line, through every table.
+
+    A second round of one request is void.
+    """
     endpoints = ("p/m@a", "q/m@b")
     lines: list[Row] = []
     for number, endpoint_id in enumerate(endpoints):
@@ -161,7 +199,15 @@ def whole_chain(lake: Lake, day: date = DAY) -> None:
     )
     claims = [catalog_row(e, day=day, is_reference=e == endpoints[0]) for e in endpoints]
     rounds = [{"round_id": "r0", "state": "complete", "raw_file": "round=r0.jsonl.zst", "raw_rows": len(lines)}]
-    put(lake, day, probe_log=lines, catalog_log=claims, round_log=rounds)
+    rounds.append({"round_id": "r1", "state": "complete", "raw_file": "round=r1.jsonl.zst", "raw_rows": 1})
+    lines.append(probe(f"{day}-void", 1, endpoints[0], day) | {"round_id": "r1", "raw_file": "round=r1.jsonl.zst"})
+    seals = [certificate_row("r0", day=day), certificate_row("r1", within_budget=False, day=day)]
+    put(lake, day, probe_log=lines, catalog_log=claims, round_log=rounds, certificates=seals)
+    make_the_rest(lake, day)
+
+
+def make_the_rest(lake: Lake, day: date) -> None:
+    """Every table that is made from the raw ones."""
     steps = {
         "graded_answers": lambda: grade_answers(day, lake.read("requests", day)),
         "latency_daily": lambda: latency_by_endpoint(day, lake.read("requests", day)),
@@ -172,7 +218,7 @@ def whole_chain(lake: Lake, day: date = DAY) -> None:
         ),
     }
     presets = load_presets(embedded_presets_path())
-    made = {"probe_log", "catalog_log", "round_log"}
+    made = {"probe_log", "catalog_log", "round_log", "certificates"}
     waiting = dict.fromkeys([*sql_models(), *steps])
     needs = {name: set(model.dependencies) for name, model in sql_models().items()} | {
         "graded_answers": {"requests"},

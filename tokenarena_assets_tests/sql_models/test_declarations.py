@@ -12,14 +12,16 @@ from tokenarena_assets.storage.sqlmodels import models_folder
 from tokenarena_assets_tests.sql_models.frames import schemas
 
 EXPECTED_DEPENDENCIES = {
-    "stg_probe_log": ("probe_log",),
-    "requests": ("catalog_log", "probe_log", "stg_probe_log"),
+    "stg_rounds": ("certificates", "round_log"),
+    "stg_probe_log": ("catalog_log", "probe_log", "stg_rounds"),
+    "requests": ("probe_log", "stg_probe_log"),
     "quarantine": ("stg_probe_log",),
-    "rounds": ("quarantine", "requests", "round_log"),
+    "rounds": ("quarantine", "requests", "round_log", "stg_rounds"),
+    "spend_daily": ("catalog_log", "probe_log", "round_log", "stg_probe_log"),
     "endpoints": ("catalog_log",),
     "answers": ("graded_answers", "requests"),
     "scorecard": ("cost_per_correct", "endpoints", "latency_daily", "quality_daily"),
-    "leaderboard": ("blended_prices", "cost_per_correct", "scorecard"),
+    "leaderboard": ("blended_prices", "cost_per_correct", "rounds", "scorecard"),
 }
 ALL = pytest.mark.parametrize("name", sorted(EXPECTED_DEPENDENCIES))
 
@@ -81,8 +83,8 @@ def test_every_column_has_its_origin(name: str) -> None:
 
 
 def test_cost_comes_from_tokens_and_prices() -> None:
-    lineage = lineage_of("requests")
-    assert set(lineage["cost_usd"]) == {
+    assert lineage_of("requests")["cost_usd"] == [("stg_probe_log", "cost_usd")]
+    assert set(lineage_of("stg_probe_log")["cost_usd"]) == {
         ("probe_log", "input_tokens"),
         ("probe_log", "cached_tokens"),
         ("probe_log", "output_tokens"),
@@ -90,11 +92,11 @@ def test_cost_comes_from_tokens_and_prices() -> None:
         ("catalog_log", "cached_input_usd_per_mtok"),
         ("catalog_log", "output_usd_per_mtok"),
     }
-    assert lineage["text"] == [("probe_log", "text")]
+    assert lineage_of("requests")["text"] == [("probe_log", "text")]
 
 
 def test_lineage_goes_through_common_table_expressions() -> None:
     assert lineage_of("rounds")["cost_usd"] == [("requests", "cost_usd")]
     origins = lineage_of("scorecard")
     assert origins["context_advertised_tokens"] == [("endpoints", "context_tokens")]
-    assert origins["ttft_ms_n"] == [("latency_daily", "n_answered")]
+    assert origins["ttft_ms_n"] == [("latency_daily", "n_ttft")]

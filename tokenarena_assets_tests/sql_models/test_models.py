@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tokenarena_assets.chain.catalog import table_specs
 from tokenarena_assets.checks.profile import profile_table
 from tokenarena_assets.storage.lake import Lake
-from tokenarena_assets_tests.sql_models.frames import DAY, Row, at, catalog_row, probe, put, result, whole_chain
+from tokenarena_assets_tests.sql_models.frames import (
+    DAY,
+    Row,
+    at,
+    catalog_row,
+    certificate_row,
+    judged,
+    probe,
+    put,
+    result,
+    whole_chain,
+)
 
 RAW_FILE = "round=r0.jsonl.zst"
+CACHED = {"expects_cache": True}
 
 
 @pytest.fixture
@@ -22,9 +37,8 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path / "lake")
 
 
-def verdicts(lake: Lake, *rows: Row) -> list[tuple[str | None, str | None]]:
-    put(lake, probe_log=rows)
-    return [(row["reject_reason"], row["reject_detail"]) for row in result(lake, "stg_probe_log")]
+def verdicts(lake: Lake, *rows: Row, **given: Any) -> list[tuple[str | None, str | None]]:
+    return [(row["reject_reason"], row["reject_detail"]) for row in judged(lake, rows, **given)]
 
 
 @pytest.mark.parametrize(
@@ -39,12 +53,24 @@ def verdicts(lake: Lake, *rows: Row) -> list[tuple[str | None, str | None]]:
         ({"ttft_ms": 30.0}, "stamps_out_of_order", "ttfb/ttft/ttfo/e2e ms: 10.0/30.0/20.0/100.0"),
         ({"ttfo_ms": 101.0}, "stamps_out_of_order", "ttfb/ttft/ttfo/e2e ms: 10.0/20.0/101.0/100.0"),
         ({"ttfb_ms": 21.0}, "stamps_out_of_order", "ttfb/ttft/ttfo/e2e ms: 21.0/20.0/20.0/100.0"),
+        ({"readable_ms": -1.0}, "negative_time", "ttfb/ttft/ttfo/e2e ms: 10.0/20.0/20.0/100.0"),
+        ({"connect_ms": -1.0}, "negative_time", "ttfb/ttft/ttfo/e2e ms: 10.0/20.0/20.0/100.0"),
+        ({"shortest_gap_ms": -0.5}, "negative_gap", "shortest gap, e2e, e2e from schedule ms: -0.5/100.0/-"),
+        ({"longest_stall_ms": -3.0}, "negative_gap", "shortest gap, e2e, e2e from schedule ms: -/100.0/-"),
+        ({"e2e_from_schedule_ms": 99.0}, "negative_gap", "shortest gap, e2e, e2e from schedule ms: -/100.0/99.0"),
         ({"cached_tokens": 31}, "more_cached_than_input", "tokens in/cached/out/reasoning: 30/31/10/-"),
         ({"reasoning_tokens": 11}, "more_reasoning_than_output", "tokens in/cached/out/reasoning: 30/-/10/11"),
+        ({"cached_tokens": 1}, "unasked_cache_hit", "tokens in/cached/out/reasoning: 30/1/10/-"),
+        ({"cached_tokens": 1, "suite": "parallel"}, "unasked_cache_hit", "tokens in/cached/out/reasoning: 30/1/10/-"),
+        ({"output_speed_tok_s": 5000.5}, "impossible_speed", "5000.5 tokens per second, and no fast_because"),
+        ({"connect_ms": 40.5}, "faster_than_network", "ttft 20.0 ms, quickest connect 40.5 ms"),
+        ({"text": "x" * 201, "output_tokens": 13}, "tokens_disagree_with_text", "201 characters of 13 tokens"),
+        ({"text": "x" * 200, "output_tokens": 401}, "tokens_disagree_with_text", "200 characters of 401 tokens"),
+        ({"text": "x" * 200, "output_tokens": 0}, "tokens_disagree_with_text", "200 characters of 0 tokens"),
     ],
 )  # fmt: skip
 def test_each_reason_to_set_a_line_aside(lake: Lake, broken: Row, reason: str, detail: str) -> None:
-    assert verdicts(lake, probe("q1", 1) | broken, probe("q2", 2)) == [(reason, detail), (None, None)]
+    assert verdicts(lake, probe("q1", 1) | broken, probe("q2", 2, "p/m@b")) == [(reason, detail), (None, None)]
 
 
 @pytest.mark.parametrize(
@@ -54,9 +80,24 @@ def test_each_reason_to_set_a_line_aside(lake: Lake, broken: Row, reason: str, d
         {"ttfb_ms": None, "ttft_ms": None, "ttfo_ms": None, "e2e_ms": None},
         {"ttfo_ms": None},
         {"e2e_ms": None},
-        {"input_tokens": None, "cached_tokens": 5},
+        {"input_tokens": None, "cached_tokens": 5, "suite": "quality_math"},
         {"output_tokens": None, "reasoning_tokens": 5},
-        {"cached_tokens": 30, "reasoning_tokens": 10},
+        {"cached_tokens": 30, "reasoning_tokens": 10, "suite": "quality_math"},
+        {"cached_tokens": 30, "expects_cache": True},
+        {"cached_tokens": 0},
+        {"output_speed_tok_s": 5000.0},
+        {"connect_ms": 40.0},
+        {"connect_ms": 1003.0},  # its first packet was lost
+        {"connect_ms": 50.0, "client_delay_ms": 10.0},  # the client's own lateness is no part of the round trip
+        {"e2e_from_schedule_ms": 100.0, "shortest_gap_ms": 0.0},
+        {"text": "x" * 200, "output_tokens": 14},
+        {"text": "x" * 200, "output_tokens": 400},
+        {"text": "x" * 199, "output_tokens": 4000},  # too little text to judge by
+        {"text": "x" * 4000, "output_tokens": None},
+        # Hidden reasoning has tokens without text; shown reasoning is text.
+        {"text": "x" * 200, "output_tokens": 4000, "reasoning_tokens": 3900},
+        {"text": "x" * 200, "output_tokens": 4000, "reasoning_tokens": 3900, "reasoning": "x" * 3899},
+        {"text": "x" * 200, "output_tokens": 4000, "reasoning_tokens": 3900, "reasoning": "x" * 15000},
         {"ttfb_ms": 20.0, "ttft_ms": 20.0, "ttfo_ms": 20.0, "e2e_ms": 20.0},
         {"ttfb_ms": 0.0, "ttft_ms": 0.0, "ttfo_ms": 0.0, "e2e_ms": 0.0},
     ],
@@ -89,13 +130,97 @@ def test_a_broken_line_does_not_make_a_sound_one_its_duplicate(lake: Lake) -> No
 
 
 def test_lines_of_other_days_in_the_table_are_left_out(lake: Lake) -> None:
-    put(lake, probe_log=[probe("q1", 1), probe("q2", 2, day=date(2026, 11, 22))])
-    assert len(result(lake, "stg_probe_log")) == 1
+    assert len(judged(lake, [probe("q1", 1), probe("q2", 2, day=date(2026, 11, 22))])) == 1
+
+
+def test_a_disclosed_reason_allows_a_speed_that_is_else_impossible(lake: Lake) -> None:
+    fast = probe("q1", 1, output_speed_tok_s=9000.0)
+    for claim, reason in ((None, "impossible_speed"), ("wafer-scale chips", None)):
+        catalog = [catalog_row("p/m@a", fast_because=claim), catalog_row("p/m@b", fast_because="not of this one")]
+        assert verdicts(lake, fast, catalog=catalog)[0][0] == reason
+
+
+def test_the_quickest_connect_of_an_endpoint_in_its_round_bounds_its_first_token(lake: Lake) -> None:
+    """A connect takes a round trip, and so does a request: half of the quickest is less than any can take."""
+    other_round = {"round_id": "r1", "raw_file": "round=r1.jsonl.zst"}
+    got = verdicts(
+        lake,
+        probe("q1", 1, connect_ms=90.0),
+        probe("q2", 2, connect_ms=41.0),
+        probe("q3", 3),
+        probe("q4", 4, ttft_ms=20.5, ttfo_ms=20.5),
+        probe("q5", 5, "p/m@near", connect_ms=3.0),
+        probe("q6", 1) | other_round,
+    )
+    slow = "faster_than_network"
+    assert [reason for reason, _ in got] == [slow, slow, slow, None, None, None]
+
+
+VOID = "the client's own error before the round, at 16 at once: TTFT error p50 3.10 ms, over 2 ms"
+
+
+def test_all_of_a_void_round_is_set_aside_whatever_its_lines_are(lake: Lake) -> None:
+    other_round = {"round_id": "r1", "raw_file": "round=r1.jsonl.zst"}
+    lines = [
+        probe("q1", 1),
+        probe("q2", 2, ttft_ms=-1.0),
+        {"raw_file": RAW_FILE, "raw_line": 3, "problem": "malformed_json"},
+        probe("q1", 1) | other_round,
+    ]
+    seals = [
+        certificate_row("r0", 1),
+        certificate_row("r0", 2, within_budget=False),
+        certificate_row("r0", 3, within_budget=False, reason="a later one"),
+        certificate_row("r1", 1),
+    ]
+    assert verdicts(lake, *lines, certificates=seals) == [("void_round", VOID)] * 3 + [(None, None)]
+
+
+@pytest.mark.parametrize(
+    ("seals", "certified", "void", "because"),
+    [
+        ([], False, False, "no certificate"),
+        ([certificate_row(line=1), certificate_row(line=2, phase="during")], True, False, None),
+        ([certificate_row(line=1), certificate_row(line=2, within_budget=False)], False, True, "over its budget"),
+        (
+            [certificate_row(line=1), {"round_id": "r0", "raw_file": "c", "raw_line": 2, "problem": "malformed_json"}],
+            False,
+            False,
+            "1 certificate line(s) cannot be read",
+        ),
+        ([certificate_row("another")], False, False, "no certificate"),
+    ],
+)
+def test_a_round_is_certified_void_or_neither(
+    lake: Lake, seals: list[Row], certified: bool, void: bool, because: str | None
+) -> None:
+    judged(lake, [probe("q1", 1)], certificates=seals)
+    (row,) = result(lake, "stg_rounds")
+    assert (row["certified"], row["void"], row["uncertified_because"]) == (certified, void, because)
+    assert (row["void_reason"] is not None) == void
+    assert profile_violations(lake, "stg_rounds") == {}
+
+
+def test_the_client_error_of_a_round_is_the_worst_that_was_certified(lake: Lake) -> None:
+    seals = [certificate_row(line=1, ttft_error_p99_ms=4.0), certificate_row(line=2, ttft_error_p50_ms=1.5)]
+    judged(lake, [probe("q1", 1)], certificates=seals)
+    (row,) = result(lake, "stg_rounds")
+    assert (row["client_ttft_error_p50_ms"], row["client_ttft_error_p99_ms"]) == (1.5, 4.0)
+    assert (row["client_event_lag_p50_ms"], row["client_event_lag_p99_ms"], row["n_certificates"]) == (0.2, None, 2)
+
+
+def test_times_are_left_out_where_the_client_was_late_and_the_answer_stays(lake: Lake) -> None:
+    rows = requests(
+        lake,
+        [probe(f"q{n}", n, client_delay_ms=delay) for n, delay in enumerate((None, 9.9, 10.0, 10.1))],
+        [catalog_row("p/m@a")],
+    )
+    assert [row["timing_exclusion"] for row in rows] == [None, None, None, "client_delay"]
+    assert all(row["ttft_ms"] == 20.0 for row in rows)
 
 
 def requests(lake: Lake, probes: list[Row], catalog: list[Row]) -> list[Row]:
-    put(lake, probe_log=probes, catalog_log=catalog)
-    result(lake, "stg_probe_log")
+    judged(lake, probes, catalog)
     return result(lake, "requests")
 
 
@@ -106,9 +231,9 @@ def requests(lake: Lake, probes: list[Row], catalog: list[Row]) -> list[Row]:
         ({}, {}, 60e-6),
         ({"cached_tokens": 0}, {}, 60e-6),
         # 20 of the 30 from cache at a tenth: 10 x 1 + 20 x 0.1 + 10 x 3
-        ({"cached_tokens": 20}, {"cached_input_usd_per_mtok": Decimal("0.1")}, 42e-6),
-        ({"cached_tokens": 30}, {"cached_input_usd_per_mtok": Decimal(0)}, 30e-6),
-        ({"cached_tokens": 20}, {"cached_input_usd_per_mtok": None}, 60e-6),
+        (CACHED | {"cached_tokens": 20}, {"cached_input_usd_per_mtok": Decimal("0.1")}, 42e-6),
+        (CACHED | {"cached_tokens": 30}, {"cached_input_usd_per_mtok": Decimal(0)}, 30e-6),
+        (CACHED | {"cached_tokens": 20}, {"cached_input_usd_per_mtok": None}, 60e-6),
         ({"reasoning_tokens": 7}, {}, 60e-6),  # part of the output already
         ({"output_tokens": 0}, {}, 30e-6),
         ({"input_tokens": 10**9, "output_tokens": 10**9}, {}, 4000.0),
@@ -161,6 +286,7 @@ def test_rounds_balance_their_lines(lake: Lake) -> None:
     put(
         lake,
         round_log=[{"round_id": "r0", "state": "complete", "raw_file": RAW_FILE, "raw_rows": 5}, empty],
+        certificates=[certificate_row("r0")],
         requests=[
             {"request_id": "q1", "raw_file": RAW_FILE, "status": "ok", "cost_usd": 0.25},
             {"request_id": "q2", "raw_file": RAW_FILE, "status": "truncated", "cost_usd": 0.5},
@@ -168,9 +294,13 @@ def test_rounds_balance_their_lines(lake: Lake) -> None:
         ],
         quarantine=[{"raw_file": RAW_FILE, "raw_line": line, "reason": "x"} for line in (4, 5)],
     )
-    counts = ("n_raw", "n_requests", "n_quarantined", "n_answered", "cost_usd")
+    counts = ("n_raw", "n_requests", "n_quarantined", "n_answered", "cost_usd", "certified", "void")
+    result(lake, "stg_rounds")
     got = result(lake, "rounds")
-    assert [tuple(row[name] for name in counts) for row in got] == [(5, 3, 2, 2, 0.75), (0, 0, 0, 0, None)]
+    assert [tuple(row[name] for name in counts) for row in got] == [
+        (5, 3, 2, 2, 0.75, True, False),
+        (0, 0, 0, 0, None, False, False),
+    ]
     assert profile_violations(lake, "rounds") == {}
 
 
@@ -185,7 +315,9 @@ def test_a_lost_line_breaks_the_balance_rule(lake: Lake) -> None:
         round_log=[{"round_id": "r0", "state": "complete", "raw_file": RAW_FILE, "raw_rows": 2}],
         requests=[{"request_id": "q1", "raw_file": RAW_FILE, "status": "ok"}],
         quarantine=[],
+        certificates=[],
     )
+    result(lake, "stg_rounds")
     result(lake, "rounds")
     assert profile_violations(lake, "rounds") == {"rows_balance": 1}
 
@@ -214,6 +346,7 @@ def test_an_unchanged_claim_is_one_row_of_the_first_round(lake: Lake) -> None:
         ({"is_reference": False}, {"is_reference": True}),
         ({"region": "us"}, {"region": "eu"}),
         ({"model_family": "m"}, {"model_family": "n"}),
+        ({"fast_because": None}, {"fast_because": "wafer-scale chips"}),
         ({"note": None}, {"note": "x"}),
     ],
 )
@@ -299,16 +432,29 @@ def test_an_endpoint_without_measurements_is_on_the_scorecard(lake: Lake) -> Non
     assert all(row[name] is None and row[f"{name}_n"] is None for name in measured)
 
 
+LATENCY: Row = {
+    "endpoint_id": "p/m@a",
+    "suite": "speed",
+    "ttft_p50_ms": 20.0,
+    "ttft_p50_lo_ms": 19.0,
+    "ttft_p50_hi_ms": 22.0,
+    "n_ttft": 7,
+    "n_sent": 8,
+    "n_answered": 7,
+    "output_speed_p50_tok_s": 50.0,
+    "n_speed": 6,
+    "success_rate": 0.875,
+    "ttft_p90_note": "n too small: 7, needs 64",
+    "e2e_p50_with_failures_ms": 900.0,
+}
+
+
 def test_the_scorecard_gathers_its_axes(lake: Lake) -> None:
     endpoint = {"endpoint_id": "p/m@a"}
     put(
         lake,
         **scorecard_inputs(
-            latency_daily=[
-                endpoint
-                | {"ttft_p50_ms": 20.0, "ttft_p50_lo_ms": 19.0, "ttft_p50_hi_ms": 22.0, "n_answered": 7, "n_sent": 8}
-                | {"output_speed_p50_tok_s": 50.0, "n_speed": 6, "success_rate": 0.875}
-            ],
+            latency_daily=[LATENCY, LATENCY | {"suite": "parallel", "ttft_p50_ms": 80.0}],
             quality_daily=[
                 endpoint
                 | {"suite": "quality_math", "accuracy": 0.8, "n_graded": 70, "versus_reference": "below"}
@@ -324,6 +470,7 @@ def test_the_scorecard_gathers_its_axes(lake: Lake) -> None:
     (row,) = result(lake, "scorecard")
     expected: dict[str, Any] = {
         "ttft_ms": 20.0, "ttft_ms_lo": 19.0, "ttft_ms_hi": 22.0, "ttft_ms_n": 7,
+        "ttft_p90_ms": None, "ttft_p90_note": "n too small: 7, needs 64", "e2e_with_failures_ms": 900.0,
         "output_speed_tok_s": 50.0, "output_speed_tok_s_n": 6,
         "success_rate": 0.875, "success_rate_n": 8,
         "quality": 0.8, "quality_n": 70, "versus_reference": "below",
@@ -332,6 +479,112 @@ def test_the_scorecard_gathers_its_axes(lake: Lake) -> None:
         "usd_per_correct": 0.01, "usd_per_correct_lo": 0.009, "usd_per_correct_n": 70,
     }  # fmt: skip
     assert {name: row[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ([100, 1000, 10_000], 1000),
+        ([1000], 1000),
+        ([10_000, 100], 100),
+        ([None, 10_000], 10_000),
+        ([None, 1000], 1000),
+        ([None], None),
+    ],
+)
+def test_the_headline_size_is_1000_tokens_else_the_smallest(
+    lake: Lake, asked: list[int | None], shown: int | None
+) -> None:
+    sizes = [LATENCY | {"prompt_tokens_target": size, "ttft_p50_ms": float(size or 5)} for size in asked]
+    parallel = LATENCY | {"suite": "parallel", "prompt_tokens_target": 1, "ttft_p50_ms": 1.0}
+    put(lake, **scorecard_inputs(latency_daily=[*sizes, parallel]))
+    (row,) = result(lake, "scorecard")
+    assert (row["latency_prompt_tokens"], row["ttft_ms"]) == (shown, float(shown or 5))
+
+
+def test_another_tools_figures_stand_in_only_where_we_did_not_probe(lake: Lake) -> None:
+    small = LATENCY | {"suite": "imported:vllm", "n_sent": 3}
+    large = LATENCY | {"suite": "imported:aiperf", "ttft_p50_ms": 30.0, "n_sent": 9}
+    put(lake, **scorecard_inputs(latency_daily=[small, large, LATENCY]))
+    assert [row["latency_suite"] for row in result(lake, "scorecard")] == ["speed"]
+    put(lake, **scorecard_inputs(latency_daily=[small, large]))
+    (row,) = result(lake, "scorecard")
+    assert (row["latency_suite"], row["ttft_ms"]) == ("imported:aiperf", 30.0)
+
+
+def test_who_fails_too_often_or_is_known_too_little_shows_why_and_no_figure(lake: Lake) -> None:
+    reason = "3 of 8 answered, 80% needed"
+    failing = LATENCY | {"success_rate": 0.375, "ttft_not_ranked_because": reason, "speed_not_ranked_because": reason}
+    put(lake, **scorecard_inputs(latency_daily=[failing]))
+    (row,) = result(lake, "scorecard")
+    assert (row["ttft_ms"], row["ttft_ms_lo"], row["output_speed_tok_s"]) == (None, None, None)
+    assert (row["ttft_not_ranked_because"], row["output_speed_not_ranked_because"]) == (reason, reason)
+    assert (row["success_rate"], row["ttft_ms_n"], row["e2e_with_failures_ms"]) == (0.375, 7, 900.0)
+    assert profile_violations(lake, "scorecard") == {}
+    few = LATENCY | {"speed_not_ranked_because": "known of 2 of 8, 5 needed"}
+    put(lake, **scorecard_inputs(latency_daily=[few]))
+    (row,) = result(lake, "scorecard")
+    assert (row["ttft_ms"], row["output_speed_tok_s"]) == (20.0, None)
+
+
+SPENDING = ("n_rounds", "n_sent", "n_not_sent", "forecast_usd_max", "booked_usd", "n_without_usage", "n_without_price")
+
+
+def spending(lake: Lake, probes: list[Row], catalog: list[Row], certificates: list[Row] | None = None) -> list[Row]:
+    judged(lake, probes, catalog, certificates or [])
+    rows = result(lake, "spend_daily")
+    assert profile_violations(lake, "spend_daily") == {}
+    return rows
+
+
+def test_spending_is_booked_from_usage_and_stands_beside_its_forecast(lake: Lake) -> None:
+    later = {"round_id": "r1", "raw_file": "round=r1.jsonl.zst"}
+    forecast = {"forecast_requests": 3, "forecast_usd_max": 0.5, "max_usd_per_day": 2.0}
+    (a, b) = spending(
+        lake,
+        [
+            probe("q1", 1),  # 60 millionths of a dollar
+            probe("q2", 2, status="http_5xx", input_tokens=None, output_tokens=None),
+            probe("q3", 3, status="not_sent", input_tokens=None, output_tokens=None),
+            probe("q1", 4),  # written twice
+            probe("q4", 5, ttft_ms=-1.0),  # no evidence, but paid for
+            probe("q5", 6, source_tool="aiperf"),  # somebody else's
+            {"raw_file": RAW_FILE, "raw_line": 7, "problem": "malformed_json"},
+            probe("q6", 1) | later,
+            probe("q7", 2, "p/m@b") | later,
+        ],
+        [
+            catalog_row("p/m@a", **forecast),
+            catalog_row("p/m@a", "r1", 4, **forecast | {"max_usd_per_day": None}),
+            catalog_row("p/m@b", "r1", 4, input_usd_per_mtok=None, output_usd_per_mtok=None, forecast_requests=1),
+        ],
+        [certificate_row("r1", within_budget=False)],  # a void round has cost what it has cost
+    )
+    assert tuple(a[name] for name in SPENDING) == (2, 4, 1, 1.0, pytest.approx(180e-6), 1, 0)
+    assert (a["forecast_requests"], a["max_usd_per_day"]) == (6, None)  # the last catalog has no limit
+    assert (a["input_tokens"], a["output_tokens"]) == (90, 30)
+    assert tuple(b[name] for name in SPENDING) == (1, 1, 0, None, 0.0, 0, 1)
+
+
+def test_spending_without_a_forecast_or_a_catalog(lake: Lake) -> None:
+    (row,) = spending(lake, [probe("q1", 1)], [catalog_row("p/m@a")])
+    assert (row["forecast_requests"], row["forecast_usd_max"], row["booked_usd"]) == (None, None, pytest.approx(60e-6))
+    (row,) = spending(lake, [probe("q1", 1)], [])
+    assert tuple(row[name] for name in SPENDING) == (0, 1, 0, None, 0.0, 0, 1)
+    put(lake, round_log=[{"round_id": "r0", "raw_file": RAW_FILE, "raw_rows": 0}], catalog_log=[catalog_row("p/m@a")])
+    put(lake, probe_log=[], stg_probe_log=[])
+    (row,) = result(lake, "spend_daily")
+    assert tuple(row[name] for name in SPENDING) == (1, 0, 0, None, 0.0, 0, 0)
+
+
+def test_imported_rounds_are_not_our_spending(lake: Lake) -> None:
+    lines = [probe("q1", 1), probe("q2", 1, source_tool="aiperf", raw_file="round=r1.jsonl.zst", round_id="r1")]
+    imported = [catalog_row("p/m@a", "r1"), catalog_row("q/m@b", "r1")]
+    judged(lake, lines, [catalog_row("p/m@a", forecast_usd_max=0.5), *imported])
+    rounds = [{"round_id": "r0", "suites": "speed, parallel"}, {"round_id": "r1", "suites": "imported:aiperf"}]
+    put(lake, round_log=[row | {"raw_file": f"round={row['round_id']}.jsonl.zst", "raw_rows": 1} for row in rounds])
+    (row,) = result(lake, "spend_daily")
+    assert tuple(row[name] for name in SPENDING) == (1, 1, 0, 0.5, pytest.approx(60e-6), 0, 0)
 
 
 def test_the_leaderboard_holds_every_endpoint_priced_or_not(lake: Lake) -> None:
@@ -367,6 +620,11 @@ def test_the_leaderboard_holds_every_endpoint_priced_or_not(lake: Lake) -> None:
             {"endpoint_id": "p/m@a", "usd_per_correct": 0.01, "quality": 0.8, "versus_reference": "reference"},
             {"endpoint_id": "p/m@free", "quality": 0.7, "versus_reference": "cannot tell"},
         ],
+        rounds=[
+            {"round_id": "r0", "certified": True, "void": False},
+            {"round_id": "r1", "certified": False, "void": True},
+            {"round_id": "r2", "certified": False, "void": False},
+        ],
     )
     rows = {(row["preset"], row["endpoint_id"]): row for row in result(lake, "leaderboard")}
     assert list(rows) == [("chat", "p/m@a"), ("chat", "p/m@free"), ("rag", "p/m@a")]
@@ -375,13 +633,17 @@ def test_the_leaderboard_holds_every_endpoint_priced_or_not(lake: Lake) -> None:
     assert (rag["usd_per_correct"], rag["rank"], rag["blended_usd_per_mtok"]) == (0.7, 2, Decimal("0.11"))
     assert (free["usd_per_correct"], free["rank"], free["blended_usd_per_mtok"]) == (None, None, None)
     assert (free["rank_note"], free["quality"]) == ("price or token usage unknown", 0.7)
+    assert all(
+        (row["n_rounds"], row["n_rounds_void"], row["n_rounds_uncertified"]) == (3, 1, 1) for row in rows.values()
+    )
     assert profile_violations(lake, "leaderboard") == {}
 
 
 def test_an_endpoint_that_nobody_ranked_is_shown_and_breaks_the_rule_of_explanation(lake: Lake) -> None:
-    put(lake, blended_prices=[{"endpoint_id": "p/m@a", "preset": "chat"}], cost_per_correct=[], scorecard=[])
+    put(lake, blended_prices=[{"endpoint_id": "p/m@a", "preset": "chat"}], cost_per_correct=[], scorecard=[], rounds=[])
     (row,) = result(lake, "leaderboard")
     assert (row["endpoint_id"], row["rank"], row["rank_note"]) == ("p/m@a", None, None)
+    assert (row["n_rounds"], row["n_rounds_void"], row["n_rounds_uncertified"]) == (0, 0, 0)
     assert profile_violations(lake, "leaderboard") == {"ranked_or_explained": 1}
 
 
@@ -391,5 +653,57 @@ def test_a_whole_day_obeys_every_rule_of_every_table(lake: Lake) -> None:
         profile = profile_table(lake, spec, DAY)
         assert {rule.rule: rule.violations for rule in profile.rules if rule.violations} == {}, name
         assert profile.columns == spec.column_names, name
-    (row,) = lake.read("rounds", DAY).to_dicts()
-    assert (row["n_raw"], row["n_requests"], row["n_quarantined"]) == (37, 36, 1)
+    sound, void = lake.read("rounds", DAY).to_dicts()
+    assert (sound["n_raw"], sound["n_requests"], sound["n_quarantined"], sound["certified"]) == (37, 36, 1, True)
+    assert (void["n_raw"], void["n_requests"], void["n_quarantined"], void["void"]) == (1, 0, 1, True)
+
+
+EXAMPLES = settings(derandomize=True, deadline=None, max_examples=8, suppress_health_check=list(HealthCheck))
+FIGURE = st.one_of(st.none(), st.sampled_from([-1.0, 0.0, 0.5, 20.0, 40.0, 100.0, 9000.0]))
+TOKENS = st.one_of(st.none(), st.sampled_from([0, 1, 10, 30, 500]))
+LINES = st.fixed_dictionaries(
+    {
+        "request_id": st.sampled_from([f"q{n}" for n in range(30)]),
+        "endpoint_id": st.sampled_from(["p/m@a", "p/m@b"]),
+        "suite": st.sampled_from(["speed", "parallel", "quality_math"]),
+        "problem": st.sampled_from([None, None, None, "malformed_json"]),
+        "status": st.sampled_from(["ok", "truncated", "http_5xx", "not_sent"]),
+        "raw_file": st.sampled_from(["round=r0.jsonl.zst", "round=r1.jsonl.zst", "round=r2.jsonl.part"]),
+        "text": st.sampled_from([None, "", "x" * 300]),
+        **dict.fromkeys(
+            ("ttfb_ms", "ttft_ms", "ttfo_ms", "e2e_ms", "connect_ms", "shortest_gap_ms", "output_speed_tok_s"), FIGURE
+        ),
+        **dict.fromkeys(("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens"), TOKENS),
+    }
+)
+
+
+@EXAMPLES
+@given(st.lists(LINES, min_size=20, max_size=60), st.sets(st.sampled_from(["r0", "r1", "r2"])))
+def test_whatever_the_lines_hold_each_is_in_exactly_one_table_and_none_of_a_void_round_is_a_request(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[Row], void: set[str]
+) -> None:
+    lake = Lake(tmp_path_factory.mktemp("balance"))
+    probes = [probe(line["request_id"], number) | line for number, line in enumerate(lines, start=1)]
+    for row in probes:
+        row["round_id"] = row["raw_file"].removeprefix("round=").split(".")[0]
+        if row["problem"]:
+            row |= {"request_id": None, "endpoint_id": None}
+    seals = [certificate_row(name, within_budget=name not in void) for name in ("r0", "r1")]
+    seals += [certificate_row("r2", within_budget=False)] if "r2" in void else []
+    judged(lake, probes, certificates=seals)
+    kept, aside = result(lake, "requests"), result(lake, "quarantine")
+    places = [(row["raw_file"], row["raw_line"]) for row in [*kept, *aside]]
+    assert sorted(places) == sorted((row["raw_file"], row["raw_line"]) for row in probes)
+    assert not {row["round_id"] for row in kept} & void
+    assert {row["reason"] for row in aside if row["raw_file"].removeprefix("round=").split(".")[0] in void} <= {
+        "void_round"
+    }
+    assert all(re.fullmatch("[a-z_]+", row["reason"]) and row["detail"] for row in aside)
+    assert len({row["request_id"] for row in kept}) == len(kept)
+    result(lake, "rounds")
+    result(lake, "spend_daily")
+    for table in ("rounds", "stg_rounds", "stg_probe_log", "spend_daily"):
+        assert profile_violations(lake, table) == {}
+    balances = {"times_positive", "ttft_within_e2e", "gaps_not_negative", "tokens_not_negative", "cost_not_negative"}
+    assert not profile_violations(lake, "requests").keys() & balances

@@ -1,13 +1,15 @@
-"""Raw lines -> probe log -> requests and quarantine; rounds and endpoints as they were recorded."""
+"""Raw lines -> probe log -> requests and quarantine; rounds, their certificates and endpoints as they were recorded."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import dagster as dg
 
+from tokenarena_assets.chain.certificates import read_certificates
 from tokenarena_assets.chain.ingest import read_day
-from tokenarena_assets.chain.tables import CATALOG_LOG, PROBE_LOG, ROUND_LOG
-from tokenarena_assets.defs.factory import asset_spec, check_specs, finish, sql_assets
+from tokenarena_assets.chain.tables import CATALOG_LOG, CERTIFICATES, PROBE_LOG, ROUND_LOG
+from tokenarena_assets.defs.factory import asset_spec, check_specs, finish, python_asset, sql_assets
 from tokenarena_assets.defs.partitions import DAYS, days_of
 from tokenarena_assets.defs.resources import Arena
 
@@ -30,6 +32,11 @@ def raw_tables(context: dg.AssetExecutionContext, arena: Arena) -> Iterator[dg.M
     yield from finish(context, arena.lake, RAW_TABLES, days)
 
 
+def _read_certificates(arena: Arena, day: date) -> None:
+    arena.lake.write("certificates", day, read_certificates(arena.home, day))
+
+
+certificates = python_asset(CERTIFICATES, ["probe_rounds"], _read_certificates)
 clean_models = sql_assets("clean")
 
 

@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from tokenarena_assets.chain.measure import latency_by_endpoint
 from tokenarena_assets.chain.tables import LATENCY_DAILY
@@ -18,8 +19,16 @@ def _compute(arena: Arena, day: date) -> None:
 
 
 def _show(lake: Lake, day: date) -> dict[str, Any]:
-    columns = [("TTFT p50 ms", "ttft_p50_ms"), ("output tok/s", "output_speed_p50_tok_s"), ("success", "success_rate")]
-    return {"intervals": dg.MetadataValue.md(figures(lake.read("latency_daily", day), "endpoint_id", columns))}
+    size = pl.coalesce(pl.format("{} tokens", "prompt_tokens_target"), pl.lit("unknown size"))
+    rows = lake.read("latency_daily", day).with_columns(asked=pl.format("{} {}, {}", "endpoint_id", "suite", size))
+    columns = [
+        ("success", "success_rate"),
+        ("TTFT p50 ms", "ttft_p50_ms"),
+        ("TTFT p90 ms", "ttft_p90_ms"),
+        ("output tok/s", "output_speed_p50_tok_s"),
+        ("e2e p90 ms, failed = never", "e2e_p90_with_failures_ms"),
+    ]
+    return {"intervals": dg.MetadataValue.md(figures(rows, "asked", columns))}
 
 
 latency_daily = python_asset(LATENCY_DAILY, ["requests"], _compute, _show)

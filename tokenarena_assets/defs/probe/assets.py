@@ -11,7 +11,7 @@ from tokenarena_assets.defs.partitions import DAYS, days_of
 from tokenarena_assets.defs.resources import Arena
 from tokenarena_assets.errors import NoEvidenceError
 from tokenarena_assets.fleet.serving import serving
-from tokenarena_assets.probing.plan import ForecastRow, PlanOptions
+from tokenarena_assets.probing.plan import DEFAULT_DAY_CAP_USD, ForecastRow, PlanOptions, day_cap_usd, usd_of
 from tokenarena_assets.probing.round import (
     RoundOutcome,
     RoundPlan,
@@ -26,6 +26,7 @@ from tokenarena_assets.storage.rawlog import RoundFiles, is_being_written, round
 from tokenarena_assets.suites.suite import SUITES, SuiteSizes
 
 BACKFILL_TAG = "dagster/backfill"
+DEFAULTS = PlanOptions(max_day_usd=DEFAULT_DAY_CAP_USD)  # the environment's own cap is read when a round is planned
 
 
 class RoundConfig(dg.Config):
@@ -37,15 +38,23 @@ class RoundConfig(dg.Config):
 
     run_round: str = Field("if_none", pattern="^(if_none|always|never)$")
     suites: list[str] = Field(list(SUITES))
-    speed_probes: int = SuiteSizes().speed_probes
-    math_items: int = SuiteSizes().math_items
-    at_once: int = PlanOptions().at_once
-    max_round_usd: str = str(PlanOptions().max_round_usd)
+    speed_probes: int = DEFAULTS.sizes.speed_probes
+    math_items: int = DEFAULTS.sizes.math_items
+    at_once: int = DEFAULTS.at_once
+    spread_s: float = DEFAULTS.spread_s
+    max_round_usd: str = str(DEFAULTS.max_round_usd)
+    max_usd_per_day: str = Field("", description="Of all rounds; empty: TOKENARENA_MAX_USD_PER_DAY, else 20")
 
     def options(self) -> PlanOptions:
         """As the prober takes it."""
-        sizes = SuiteSizes(speed_probes=self.speed_probes, math_items=self.math_items)
-        return PlanOptions(tuple(self.suites), sizes, at_once=self.at_once, max_round_usd=Decimal(self.max_round_usd))
+        return PlanOptions(
+            suites=tuple(self.suites),
+            sizes=SuiteSizes(speed_probes=self.speed_probes, math_items=self.math_items),
+            at_once=self.at_once,
+            spread_s=self.spread_s,
+            max_round_usd=usd_of(self.max_round_usd, "max_round_usd"),
+            max_day_usd=usd_of(self.max_usd_per_day, "max_usd_per_day") if self.max_usd_per_day else day_cap_usd(),
+        )
 
 
 @dg.asset(
@@ -129,6 +138,11 @@ def _run(context: dg.AssetExecutionContext, arena: Arena, config: RoundConfig) -
     plan = cut_off or plan_round(arena.home, today(), arena.catalog().endpoints, config.options())
     verb = "completes" if plan.resumed else "is"
     context.log.info("this %s round %s: %s", verb, plan.round_id, forecast_line(plan.forecast))
+    for remark in plan.remarks():
+        context.log.info("%s", remark)
+    if (why := plan.nothing_to_send) is not None:
+        context.log.warning("no round is run: %s", why)
+        return _forecast_metadata(plan.forecast) | {"note": f"no round was run: {why}"}
     outcome = _send(context, arena, plan)
     statuses = ", ".join(f"{count} {status}" for status, count in sorted(outcome.by_status.items()))
     context.log.info("round %s: %d records written (%s)", outcome.round_id, outcome.written, statuses)

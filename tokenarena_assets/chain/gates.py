@@ -1,0 +1,23 @@
+"""What must be known of an endpoint before a figure of it is ranked: nobody is ranked on what survived."""
+
+from __future__ import annotations
+
+MIN_KNOWN = 5
+MIN_SUCCESS_RATE = 0.8
+MAX_MISSING_SHARE = 0.05
+
+
+def not_ranked_because(sent: int, answered: int, known: int) -> str | None:
+    """Why a figure known of `known` probes may not be ranked; `sent` went out and `answered` came back."""
+    if sent == 0:
+        return "no probe was sent"
+    if answered < MIN_SUCCESS_RATE * sent:
+        return f"{answered} of {sent} answered, {MIN_SUCCESS_RATE:.0%} needed"
+    if known < MIN_KNOWN:
+        return f"known of {known} of {sent}, {MIN_KNOWN} needed"
+    return None
+
+
+def is_scored(asked: int, missing: int) -> bool:
+    """Whether so few answers are missing that what is left speaks for the endpoint."""
+    return missing < asked and missing <= MAX_MISSING_SHARE * asked
