@@ -6,7 +6,6 @@ import os
 import sys
 from dataclasses import replace
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +16,8 @@ from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage.home import Home
 
 if TYPE_CHECKING:
+    from tokenarena_assets.probing.certificate import Budget
+    from tokenarena_assets.probing.exchange import Limits
     from tokenarena_assets.probing.plan import PlanOptions
     from tokenarena_assets.probing.round import RoundOutcome, RoundPlan
 
@@ -29,6 +30,7 @@ app = typer.Typer(
 fleet_app = typer.Typer(help="The embedded fleet: real models of our own on a real inference server, on loopback.")
 app.add_typer(fleet_app, name="fleet")
 
+DEMO_SUITES = ("speed", "quality_math")  # bursts would take the demo another half minute
 DEMO_MATH_ITEMS = 140  # four times a plain round: it is free there, and more items tell more
 
 EndpointsFile = Annotated[
@@ -103,7 +105,7 @@ def demo() -> None:
         _day(None),
         embedded_catalog_path(),
         embedded_presets_path(),
-        {"run_round": "always", "math_items": DEMO_MATH_ITEMS},
+        {"run_round": "always", "suites": list(DEMO_SUITES), "math_items": DEMO_MATH_ITEMS},
     )
     _print_leaderboards(home, None, None, as_json=False)
     _say(f"database  {home.database}")
@@ -150,82 +152,153 @@ def probe(
         int | None, typer.Option("--at-once", min=1, max=512, help="Requests in flight, shared out over the endpoints.")
     ] = None,
     max_output_tokens: Annotated[int | None, typer.Option(min=1, help="Cap on output tokens of each request.")] = None,
-    speed_probes: Annotated[int | None, typer.Option(min=1, help="Speed probes an endpoint.")] = None,
+    speed_probes: Annotated[
+        int | None, typer.Option(min=1, help="Speed probes an endpoint; default: 8, and enough for --at-once.")
+    ] = None,
     math_items: Annotated[int | None, typer.Option(min=1, help="Math items an endpoint.")] = None,
-    max_usd: Annotated[float | None, typer.Option(min=0, help="Refuse a round that could cost more.")] = None,
+    prompt_tokens: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1, help="Prompt size of speed probes, in tokens; may be given again. Default: 100, 1000, 10000."
+        ),
+    ] = None,
+    spread: Annotated[
+        float | None, typer.Option(min=0, metavar="SECONDS", help="Spread the starts over so many seconds; default: 0.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, max=64, help="Processes that send; default: as many as are needed.")
+    ] = None,
+    max_pause: Annotated[
+        float | None,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Give up an endpoint that asks to wait longer in all; default: 120."
+        ),
+    ] = None,
+    max_usd: Annotated[
+        str | None, typer.Option(metavar="USD", help="Cut the round back to what can cost no more; default: 5.")
+    ] = None,
+    max_usd_per_day: Annotated[
+        str | None,
+        typer.Option(
+            metavar="USD",
+            help="Cut the round back to what is left of so much for this UTC day; "
+            "default: TOKENARENA_MAX_USD_PER_DAY, else 20. inf: no cap.",
+        ),
+    ] = None,
     first_token_timeout: Annotated[float | None, typer.Option(min=0.1, help="Seconds to the first token.")] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            "--client-error-budget",
+            help="Own error, P50,P99 in milliseconds, over which the round is void; default: 2,10.",
+            metavar="P50,P99",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the forecast and send nothing.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run one round of probes for today and write its raw log; completes a round that was cut off."""
     from tokenarena_assets.endpoints import load_catalog
-    from tokenarena_assets.probing.client import Limits
+    from tokenarena_assets.probing.certificate import Budget
+    from tokenarena_assets.probing.exchange import Limits
     from tokenarena_assets.probing.round import plan_round
 
     home = Home.from_environment()
     catalog = load_catalog(_catalog_path(endpoints))
-    options = _options(suite, at_once, max_output_tokens, speed_probes, math_items, max_usd)
+    options = _options(
+        {
+            "suites": tuple(dict.fromkeys(suite)) if suite else None,
+            "at_once": at_once,
+            "at_once_asked": None if at_once is None else True,
+            "spread_s": spread,
+            "workers": workers,
+            "max_pause_s": max_pause,
+        },
+        {
+            "speed_probes": speed_probes or _enough_probes(at_once, len(catalog.endpoints)),
+            "math_items": math_items,
+            "speed_output_tokens": max_output_tokens,
+            "math_output_tokens": max_output_tokens,
+            "prompt_tokens": tuple(sorted(set(prompt_tokens))) if prompt_tokens else None,
+        },
+        {"max_round_usd": ("--max-usd", max_usd), "max_day_usd": ("--max-usd-per-day", max_usd_per_day)},
+    )
+    allowed = Budget.in_force(budget)
     plan = plan_round(home, _day(None), catalog.endpoints, options)
-    if not as_json or dry_run:
-        _print_forecast(plan, as_json)
+    if dry_run and as_json:
+        _print_forecast_json(plan)
+    elif not as_json:
+        _print_forecast(plan)
+    for remark in plan.remarks():
+        _say(remark)
     if dry_run:
         return
     limits = Limits() if first_token_timeout is None else replace(Limits(), first_s=first_token_timeout)
-    outcome = _run_with_bar(home, plan, limits)
+    outcome = _run_with_bar(home, plan, limits, allowed)
     _report_outcome(outcome, as_json)
 
 
-def _options(
-    suite: list[str] | None,
-    at_once: int | None,
-    max_output_tokens: int | None,
-    speed_probes: int | None,
-    math_items: int | None,
-    max_usd: float | None,
-) -> PlanOptions:
-    from tokenarena_assets.probing.plan import PlanOptions
+def _enough_probes(at_once: int | None, endpoints: int) -> int | None:
+    # Twice as many as are to be in flight, so that they are: the first have ended when the last of them start.
     from tokenarena_assets.suites.suite import SuiteSizes
 
-    sizes = SuiteSizes()
-    if max_output_tokens is not None:
-        sizes = replace(sizes, speed_output_tokens=max_output_tokens, math_output_tokens=max_output_tokens)
-    given = {"speed_probes": speed_probes, "math_items": math_items}
-    sizes = replace(sizes, **{name: value for name, value in given.items() if value is not None})
-    options = PlanOptions(sizes=sizes)
-    if suite:
-        options = replace(options, suites=tuple(dict.fromkeys(suite)))
-    if at_once is not None:
-        options = replace(options, at_once=at_once, at_once_asked=True)
-    if max_usd is not None:
-        options = replace(options, max_round_usd=Decimal(str(max_usd)))
-    return options
+    return None if at_once is None else max(SuiteSizes().speed_probes, -(-2 * at_once // endpoints))
 
 
-def _print_forecast(plan: RoundPlan, as_json: bool) -> None:
-    from tokenarena_assets.report.terminal import print_json, print_table
+def _options(given: dict[str, Any], sizes: dict[str, Any], amounts: dict[str, tuple[str, str | None]]) -> PlanOptions:
+    """The options of a round: what was given, and the defaults of the rest."""
+    from tokenarena_assets.probing.plan import PlanOptions, usd_of
+    from tokenarena_assets.suites.suite import SuiteSizes
 
-    if as_json:
-        print_json([{name: getattr(row, name) for name in row.__slots__} for row in plan.forecast])
-        return
-    known = [row.usd_max for row in plan.forecast if row.usd_max is not None]
-    resumed = " (completes a round that was cut off)" if plan.resumed else ""
-    print_table(
-        ["endpoint", "requests", "input tokens at most", "output tokens at most", "USD at most"],
-        [
-            [
-                r.endpoint_id,
-                r.requests,
-                r.input_tokens_max,
-                r.output_tokens_max,
-                "no price" if r.usd_max is None else f"{r.usd_max:.6f}",
-            ]
-            for r in plan.forecast
-        ],
-        title=f"round {plan.round_id}{resumed}: at most ${sum(known):.6f}",
+    kept = {name: value for name, value in given.items() if value is not None}
+    kept |= {name: usd_of(text, option) for name, (option, text) in amounts.items() if text is not None}
+    return PlanOptions(sizes=SuiteSizes(**{name: value for name, value in sizes.items() if value is not None}), **kept)
+
+
+def _print_forecast_json(plan: RoundPlan) -> None:
+    from dataclasses import asdict
+
+    from tokenarena_assets.report.terminal import print_json
+
+    print_json(
+        {
+            "round_id": plan.round_id,
+            "completes_a_round_cut_off": plan.resumed is not None,
+            "requests": sum(row.requests for row in plan.forecast),
+            "usd_max": plan.usd_max,
+            "usd_booked_today": plan.booked_usd,
+            "forecast": [asdict(row) for row in plan.forecast],
+            "cuts": [asdict(cut) for cut in plan.cuts],
+            "cannot_be_capped": plan.unpriced,
+            "does_not_fit": [asdict(misfit) for misfit in plan.misfits],
+        }
     )
 
 
-def _run_with_bar(home: Home, plan: RoundPlan, limits: Any) -> RoundOutcome:
+def _print_forecast(plan: RoundPlan) -> None:
+    from tokenarena_assets.report.terminal import print_table
+
+    resumed = " (completes a round that was cut off)" if plan.resumed else ""
+    rows: list[list[object]] = [
+        [
+            r.endpoint_id,
+            r.requests,
+            r.input_tokens_max,
+            r.output_tokens_max,
+            "no price" if r.usd_max is None else f"{r.usd_max:.6f}",
+        ]
+        for r in plan.forecast
+    ]
+    totals = [sum(int(str(row[column])) for row in rows) for column in (1, 2, 3)]
+    rows.append(["all", *totals, f"{plan.usd_max:.6f}"])
+    print_table(
+        ["endpoint", "requests", "input tokens at most", "output tokens at most", "USD at most"],
+        rows,
+        title=f"round {plan.round_id}{resumed}: at most ${plan.usd_max:.6f}; ${plan.booked_usd:.6f} booked today",
+    )
+
+
+def _run_with_bar(home: Home, plan: RoundPlan, limits: Limits, budget: Budget) -> RoundOutcome:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
@@ -241,11 +314,12 @@ def _run_with_bar(home: Home, plan: RoundPlan, limits: Any) -> RoundOutcome:
             bars.update(tasks[suite], completed=done, description=f"{suite} ({failed} failed)" if failed else suite)
 
         with serving(plan.endpoints) as base_urls:
-            return run_round(home, plan, base_urls, limits=limits, progress=progress)
+            return run_round(home, plan, base_urls, limits=limits, budget=budget, progress=progress)
 
 
 def _report_outcome(outcome: RoundOutcome, as_json: bool) -> None:
-    from tokenarena_assets.report.terminal import print_json
+    from tokenarena_assets.probing.certificate import OVER_BUDGET_MEND, void_reasons
+    from tokenarena_assets.report.terminal import plain, print_json
     from tokenarena_assets.storage.rawlog import failures_by_endpoint
 
     failures = failures_by_endpoint(outcome.path)
@@ -258,18 +332,62 @@ def _report_outcome(outcome: RoundOutcome, as_json: bool) -> None:
                 "records_kept": outcome.kept,
                 "by_status": outcome.by_status,
                 "failures": failures,
+                "void": void_reasons(outcome.certificates),
             }
         )
         return
     kept = f", {outcome.kept} kept of an earlier try" if outcome.kept else ""
     statuses = ", ".join(f"{count} {status}" for status, count in sorted(outcome.by_status.items()))
     print(f"round {outcome.round_id}: {outcome.written} records{kept} ({statuses or 'nothing left to send'})")
-    from tokenarena_assets.report.terminal import plain
-
     for endpoint_id, reasons in failures.items():
         for reason, count in reasons.items():
             print(f"  {endpoint_id}: {count} x {plain(reason)}")
     print(f"evidence {outcome.path}")
+    for reason in void_reasons(outcome.certificates):
+        _say(f"void, nothing of this round will be published: {reason}")
+        _say(f"  mend: {OVER_BUDGET_MEND}")
+
+
+@app.command(
+    "import",
+    epilog="Example: tokenarena import --from aiperf profile_export.jsonl "
+    "--endpoint deepinfra/meta-llama-3.3-70b@standard",
+)
+def import_results(
+    files: Annotated[list[Path], typer.Argument(help="Result files with a record for each request.")],
+    tool: Annotated[
+        str, typer.Option("--from", help="Who wrote them: aiperf, guidellm, vllm, llmperf, inference-perf.")
+    ],
+    endpoint: Annotated[str, typer.Option("--endpoint", help="Whose results they are: provider/model@sku.")],
+    endpoints: EndpointsFile = None,
+    day: Annotated[
+        str | None, typer.Option("--day", help="UTC day of results without a date; default: the day they carry.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Take other tools' per-request results into the raw log, marked as such; the same file only once."""
+    from tokenarena_assets.endpoints import load_catalog
+    from tokenarena_assets.importing import import_files, summary
+    from tokenarena_assets.report.terminal import plain, print_json, print_table
+
+    path = _catalog_path(endpoints)
+    known = load_catalog(path).by_id()
+    if endpoint not in known:
+        raise TokenArenaError(
+            f"--endpoint: {path} has no {endpoint!r}",
+            mend=f"add it there, or give one of: {', '.join(sorted(known))}",
+        )
+    on = None if day is None else _day(day)
+    imported = import_files(Home.from_environment(), tool, files, known[endpoint], on)
+    if as_json:
+        print_json([summary.row(one) for one in imported])
+        return
+    print("\n".join(plain(line) for line in summary.lines(imported)))
+    headers, rows = summary.speed_table(imported)
+    if rows:
+        print_table(headers, rows, title="output tokens per second of latency, recorded and recomputed (differ: > 5 %)")
+    days = sorted({one.day for one in imported})
+    print("\n".join(f"tables and leaderboard: tokenarena run --day {found}" for found in days))
 
 
 @app.command(epilog="Example: tokenarena leaderboard --preset chat")
@@ -357,6 +475,7 @@ def endpoints(endpoints: EndpointsFile = None, as_json: Json = False) -> None:
             "context_tokens": e.context_tokens,
             "input_usd_per_mtok": e.price.input_usd_per_mtok if e.price else None,
             "output_usd_per_mtok": e.price.output_usd_per_mtok if e.price else None,
+            "limits": ", ".join(f"{name} {limit}" for name, limit in e.limits if limit is not None),
             "key": "none needed"
             if not e.api_key_env
             else ("set" if os.environ.get(e.api_key_env) else f"missing: {e.api_key_env}"),
@@ -396,6 +515,36 @@ def doctor(endpoints: EndpointsFile = None, as_json: Json = False) -> None:
             ["level", "check", "finding", "mend"], [[f.level, f.check, f.finding, f.mend or ""] for f in findings]
         )
     if any(finding.level == "FAIL" for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: tokenarena selftest --at-once 50")
+def selftest(
+    at_once: Annotated[
+        list[int] | None,
+        typer.Option("--at-once", min=1, max=512, help="Streams at once; may be given again. Default: 20 and 100."),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option("--client-error-budget", help="P50,P99 in milliseconds; default: 2,10.", metavar="P50,P99"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Certify this machine: how late its own client is against a server whose true instants are known."""
+    from tokenarena_assets.probing.certificate import OVER_BUDGET_MEND, Budget
+    from tokenarena_assets.probing.selftest import LEVELS, run_selftest
+    from tokenarena_assets.report.selftest import print_selftest, selftest_bars, selftest_record
+    from tokenarena_assets.report.terminal import print_json
+
+    allowed = Budget.in_force(budget)
+    with selftest_bars() as progress:
+        found = run_selftest(tuple(at_once or LEVELS), allowed, progress)
+    if as_json:
+        print_json(selftest_record(found))
+    else:
+        print_selftest(found)
+    if not found.within_budget:
+        _say(f"over budget: {OVER_BUDGET_MEND}")
         raise typer.Exit(1)
 
 

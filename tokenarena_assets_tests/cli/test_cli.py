@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import psutil
 import pytest
+from typer.testing import CliRunner
 
+from tokenarena_assets.cli import app
+from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets_tests.evidence import RealRound
+from tokenarena_assets_tests.servers.misbehaving import Answer, MisbehavingServer, in_company, streams
 
 ROOT = Path(__file__).parents[2]
 ONE_ENDPOINT = """\
@@ -23,7 +29,14 @@ endpoints:
   - provider: arena
     model: tiny
     fleet: {weights: arena-tiny-1m-q8_0.gguf}
+    context_tokens: 1024
     price: {input_usd_per_mtok: 1, output_usd_per_mtok: 2}
+"""
+UNPRICED = """\
+  - provider: arena
+    model: free
+    context_tokens: 1024
+    fleet: {weights: arena-tiny-1m-q8_0.gguf}
 """
 
 
@@ -165,16 +178,88 @@ def test_bad_yaml_names_file_line_and_field(tmp_path: Path) -> None:
 
 
 def test_dry_run_forecasts_and_sends_nothing(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(ONE_ENDPOINT + UNPRICED)
+    home = tmp_path / "arena"
+    shown = json.loads(tokenarena(home, "probe", "--endpoints", "one.yaml", "--dry-run", "--json").stdout)
+    priced, unpriced = shown["forecast"]
+    assert (priced["requests"], unpriced["requests"]) == (8 + 10 + 35, 8 + 10 + 35)
+    assert unpriced["usd_max"] is None
+    assert priced["usd_max"] == shown["usd_max"] > 0
+    assert (shown["usd_booked_today"], shown["cuts"], shown["requests"]) == (0, [], 106)
+    assert shown["cannot_be_capped"] == ["arena/free@standard"]
+    assert {row["prompt_tokens"] for row in shown["does_not_fit"]} == {1_000, 10_000}
+    table = tokenarena(home, "probe", "--endpoints", "one.yaml", "--dry-run", "--suite", "speed", "--speed-probes", "3")
+    assert re.search(r"^all +6 +\d+ +1200 +0\.\d+", table.stdout, re.MULTILINE)
+    assert "no price, so cannot be capped: arena/free@standard" in table.stderr
+    assert (
+        "does not fit: speed with 1,000 tokens is not asked of arena/tiny@standard, arena/free@standard" in table.stderr
+    )
+    assert not home.exists()
+
+
+def test_a_cap_cuts_the_round_back_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "one.yaml").write_text(ONE_ENDPOINT)
-    shown = tokenarena(tmp_path / "arena", "probe", "--endpoints", "one.yaml", "--dry-run", "--json")
-    (row,) = json.loads(shown.stdout)
-    assert row["requests"] > 0
-    assert row["usd_max"] > 0
-    assert not (tmp_path / "arena").exists()
-    refused = tokenarena(tmp_path / "arena", "probe", "--endpoints", "one.yaml", "--max-usd", "0.000001", check=False)
+    monkeypatch.chdir(tmp_path)
+    dry = ("probe", "--endpoints", "one.yaml", "--dry-run")
+
+    def forecast(*arguments: str, **environment: str) -> dict[str, Any]:
+        done = CliRunner().invoke(app, [*dry, "--json", *arguments], env=environment, catch_exceptions=False)
+        assert done.exit_code == 0
+        content: dict[str, Any] = json.loads(done.stdout)
+        return content
+
+    whole = forecast()["usd_max"]
+    half = str(whole / 2)
+    cut_back = (
+        forecast("--max-usd", half),
+        forecast("--max-usd-per-day", half),
+        forecast(TOKENARENA_MAX_USD_PER_DAY=half),
+    )
+    for shown in cut_back:
+        assert 0 < shown["usd_max"] <= whole / 2
+        (cut,) = shown["cuts"]
+        assert (cut["suite"], cut["endpoint_id"]) == ("quality_math", "arena/tiny@standard")
+        assert 53 - cut["requests"] == shown["requests"]
+    told = CliRunner().invoke(app, [*dry, "--max-usd-per-day", half]).stderr
+    assert re.search(r"cut back: \d+ requests of quality_math to arena/tiny@standard are not sent: over the cap", told)
+    for text in ("lots", "-1"):
+        with pytest.raises(TokenArenaError, match=f"--max-usd-per-day: '{text}' is no amount in USD"):
+            forecast(f"--max-usd-per-day={text}")
+    home = tmp_path / "arena"
+    refused = tokenarena(home, "probe", "--endpoints", "one.yaml", "--max-usd", "0.000001", check=False)
     assert refused.returncode == 1
-    assert "over the cap" in refused.stderr
-    assert not (tmp_path / "arena").exists()
+    assert "nothing can be sent: over the cap of $0.000001 a round" in refused.stderr
+    assert not home.exists()
+
+
+def test_probe_holds_the_concurrency_that_is_asked_for(tmp_path: Path) -> None:
+    """One command, one round: N in flight, also where the endpoint alone would be asked less than N."""
+    with MisbehavingServer({"good": in_company(12, streams(Answer(finish="length")))}) as server:
+        (tmp_path / "own.yaml").write_text(
+            "endpoints:\n"
+            f"  - {{provider: a, model: m, base_url: '{server.url('good/a')}'}}\n"
+            f"  - {{provider: b, model: m, base_url: '{server.url('good/b')}'}}\n"
+        )
+        told = tokenarena(
+            tmp_path / "arena",
+            *(
+                "probe",
+                "--endpoints",
+                "own.yaml",
+                "--suite",
+                "speed",
+                "--at-once",
+                "12",
+                "--max-output-tokens",
+                "9",
+                "--json",
+            ),
+        )
+        assert server.most_in_flight == 12
+        assert {request.json["max_tokens"] for request in server.seen} == {9}
+    outcome = json.loads(told.stdout)
+    assert outcome["records_written"] == 2 * 12
+    assert len(list((tmp_path / "arena" / "raw").rglob("*.jsonl.zst"))) == 1
 
 
 def test_every_command_has_help_with_an_example(tmp_path: Path) -> None:
