@@ -20,6 +20,7 @@ from tokenarena_assets.probing.transport import Body, Phases, StampedTransport
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 MAX_ERROR_BODY_BYTES = 16 * 1024
 STRETCH_BYTES = 8 * 1024  # a longer read is worked out in pieces, between which the sockets are looked at
+AFTER_DONE_S = 1.0
 STALE_WITHIN_NS = 1_000_000_000  # more than any round trip
 KEPT_RESPONSE_HEADERS = frozenset(
     {
@@ -278,9 +279,13 @@ class Reader:
 
     def _keep(self, stamp_ns: int, event: SseEvent) -> None:
         exchange = self._exchange
+        was_over = self._accumulator.result.done
         exchange.frames.append((stamp_ns, event.data))
         if self._accumulator.add(event) is not None:
             exchange.event_ns.append(stamp_ns)
+        if self._accumulator.result.done and not was_over:
+            # Some leave the connection open after [DONE]: it must not hold up the probes that wait for its place.
+            asyncio.get_running_loop().call_later(AFTER_DONE_S, self.stop)
         if exchange.waiting_for == "timeout_first" and self._accumulator.result.first_generated_index is not None:
             exchange.waiting_for = "timeout_stall"
 

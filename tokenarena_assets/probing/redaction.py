@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import re
 from typing import Any
-from urllib.parse import quote
 
 # Where a record holds what an endpoint wrote; the rest is our own, and a key may by chance be a word of it.
 FROM_ENDPOINT = (
@@ -23,17 +22,14 @@ FROM_ENDPOINT = (
 
 
 def redacted(record: dict[str, Any], secret: str | None) -> dict[str, Any]:
-    """The record without `secret`, as it is or as JSON and URLs escape it."""
+    """The record without `secret`, each of its characters as it is or as JSON and URLs escape it."""
     if not secret:
         return record
-    forms = {secret, json.dumps(secret)[1:-1], secret.replace("/", r"\/"), quote(secret), quote(secret, safe="")}
-    longest_first = sorted(forms, key=len, reverse=True)
+    written = re.compile("".join(_any_form(character) for character in secret))
 
     def clean(value: Any) -> Any:
         if isinstance(value, str):
-            for form in longest_first:
-                value = value.replace(form, "[key removed]")
-            return value
+            return written.sub("[key removed]", value)
         if isinstance(value, list | tuple):
             return [clean(entry) for entry in value]
         if isinstance(value, dict):
@@ -41,3 +37,10 @@ def redacted(record: dict[str, Any], secret: str | None) -> dict[str, Any]:
         return value
 
     return record | {name: clean(record[name]) for name in FROM_ENDPOINT}
+
+
+def _any_form(character: str) -> str:
+    if character.isalnum() or character in "-_.~":
+        return re.escape(character)  # which need no escape anywhere
+    code = f"{ord(character):02x}"
+    return rf"(?:\\*{re.escape(character)}|\\+u00(?i:{code})|%(?i:{code}))"

@@ -19,13 +19,13 @@ from types import FrameType
 from typing import Any, TypeVar
 
 import trustme
-import uvloop
 
 T = TypeVar("T")
-LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
-    "uvloop": uvloop.new_event_loop,
-    "asyncio": asyncio.new_event_loop,
-}
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+with suppress(ImportError):  # a second loop, of which other packages make use, shows what only the first one allows
+    import uvloop
+
+    LOOPS["uvloop"] = uvloop.new_event_loop
 CONTENT_LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 OPEN_FILES = Path("/proc/self/fd")
 OURS = ("tokenarena_assets.", "httpx", "httptools")
