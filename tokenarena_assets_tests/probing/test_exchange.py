@@ -553,3 +553,12 @@ def test_many_at_once_are_all_served(run: Run) -> None:
     for ended in run(main()):
         assert ended.kind is None
         assert ended.accumulator.finish().text == "Once upon"
+
+
+def test_a_connection_left_open_after_the_end_does_not_hold_the_exchange(run: Run) -> None:
+    async def main() -> Ended:
+        return await over(says(HEAD, part(b"".join(EVENTS))))  # with limits beyond the patience of this test
+
+    ended = run(main())
+    assert ended.kind is None
+    assert ended.accumulator.finish().text == "Once upon"
