@@ -293,6 +293,8 @@ def test_responses_that_break_off_have_not_ended() -> None:
         ("custom_tool_call_input", "tool_arguments"),
         ("mcp_call_arguments", "tool_arguments"),
         ("code_interpreter_call_code", "tool_arguments"),
+        ("apply_patch_call_operation_diff", "tool_arguments"),
+        ("shell_call_command", "tool_arguments"),
     ],
 )
 def test_responses_bring_text_in_many_kinds(kind: str, channel: str) -> None:
@@ -302,6 +304,25 @@ def test_responses_bring_text_in_many_kinds(kind: str, channel: str) -> None:
     unnamed = {name: value for name, value in _delta(kind, "a").items() if name != "type"}
     body = f"event: response.{kind}.delta\ndata: {json.dumps(unnamed)}\n\n".encode()
     assert getattr(parse_stream([body], api=RESPONSES), channel) == "a"
+
+
+def test_responses_call_tools_in_many_forms() -> None:
+    two_commands = _read(
+        RESPONSES,
+        CREATED,
+        _delta("shell_call_command", "ls", command_index=0),
+        _done("shell_call_command", "ls", field="command", command_index=0),
+        _done("shell_call_command", ";pwd", field="command", command_index=1),
+    )
+    assert (two_commands.tool_arguments, two_commands.last_generated_index) == ("ls;pwd", 3)
+    for item, text in (
+        ({"type": "tool_search_call", "arguments": {"goal": "maps"}}, '{"goal":"maps"}'),
+        ({"type": "apply_patch_call", "operation": {"type": "create_file", "path": "a", "diff": "+b"}}, "+b"),
+        ({"type": "shell_call", "action": {"commands": ["ls", ";pwd"], "timeout_ms": None}}, "ls;pwd"),
+        ({"type": "web_search_call", "action": {"type": "search", "query": "maps"}}, ""),
+    ):
+        result = _read(RESPONSES, CREATED, _ended(output=[item]))
+        assert (result.tool_arguments, result.text) == (text, "")
 
 
 # --- legacy Completions
@@ -411,8 +432,21 @@ def test_a_block_whose_text_comes_at_its_start_counts_once() -> None:
     assert _read(MESSAGES, STARTED, said, _stop(0)).text == "Hi"
     repeated = _read(MESSAGES, STARTED, said, _block_delta(0, "text_delta", text="Hi"), _stop(0))
     assert (repeated.text, repeated.first_generated_index) == ("Hi", 2)
-    called = _read(MESSAGES, STARTED, _start(0, type="tool_use", name="look", input={"a": 1}), _stop(0))
-    assert called.tool_arguments == 'look{"a":1}'
+    continued = _read(MESSAGES, STARTED, said, _block_delta(0, "text_delta", text=" you"), _stop(0))
+    assert (continued.text, continued.first_generated_index) == ("Hi you", 2)
+    cited = _read(MESSAGES, STARTED, said, _block_delta(0, "citations_delta", citation={}), _stop(0))
+    assert (cited.text, cited.first_generated_index) == ("Hi", 3)
+
+
+def test_a_call_whose_arguments_come_at_its_start_is_generated_there() -> None:
+    called = _start(0, type="tool_use", name="look", input={"a": 1})
+    repeated = _block_delta(0, "input_json_delta", partial_json='{"a": 1}')
+    for events in ([_stop(0)], [repeated, _stop(0)]):
+        result = _read(MESSAGES, STARTED, called, *events)
+        assert (result.tool_arguments, result.first_generated_index) == ('look{"a":1}', 1)
+        assert result.last_generated_index == 1
+    next_call = _start(0, type="tool_use", name="run", input={})
+    assert _read(MESSAGES, STARTED, called, next_call, repeated).tool_arguments == 'look{"a":1}run{"a": 1}'
 
 
 def test_a_message_that_was_not_streamed() -> None:
@@ -545,6 +579,24 @@ def test_google_calls_of_tools() -> None:
     )
     assert (result.tool_arguments, result.text) == ('look{"at":1}print(1)', "")
     assert (result.first_generated_index, result.last_generated_index) == (0, 1)
+    assert _ending(result) == ("STOP", "tool_calls", True)
+
+
+def test_google_arguments_that_are_streamed() -> None:
+    def part(*arguments: dict[str, Any], **more: Any) -> dict[str, Any]:
+        return {"functionCall": {"partialArgs": list(arguments)} | more}
+
+    result = _read(
+        GOOGLE,
+        _candidates({"functionCall": {"name": "look", "willContinue": True}, "thoughtSignature": "c2ln"}),
+        _candidates(part({"jsonPath": "$.at", "stringValue": "Ro", "willContinue": True}, willContinue=True)),
+        _candidates(part({"jsonPath": "$.at", "stringValue": "m"}, willContinue=True)),
+        _candidates(part({"jsonPath": "$.n", "numberValue": 0}, {"jsonPath": "$.b", "boolValue": False})),
+        _candidates(part({"jsonPath": "$.at", "stringValue": ""}, willContinue=True)),
+        _candidates({"functionCall": {}}, reason="STOP"),
+    )
+    assert (result.tool_arguments, result.text) == ("lookRom0false", "")
+    assert (result.first_generated_index, result.last_generated_index) == (0, 3)
     assert _ending(result) == ("STOP", "tool_calls", True)
 
 

@@ -75,6 +75,8 @@ def test_a_good_stream_is_read_in_any_bundling_and_split(
         ({"tool_calls": [{"function": {"arguments": '{"a"'}}]}, "tool_arguments", '{"a"'),
         ({"tool_calls": [{"custom": {"name": "run", "input": "x"}}]}, "tool_arguments", "runx"),
         ({"function_call": {"name": "look", "arguments": "{}"}}, "tool_arguments", "look{}"),
+        ({"tool_calls": [{"function": {"name": "look", "arguments": {"a": 1}}}]}, "tool_arguments", 'look{"a":1}'),
+        ({"tool_calls": [{"function": {"name": "look", "arguments": {}}}]}, "tool_arguments", "look"),
     ],
 )
 def test_every_channel_counts_as_generated(delta: dict[str, Any], field: str, text: str) -> None:
@@ -207,6 +209,7 @@ USAGE = {"prompt_tokens": 9, "completion_tokens": 5}
         (USAGE | {"prompt_tokens_details": {"cached_tokens": None}, "cached_tokens": 8}, (9, 8, 5, None)),
         (USAGE | {"cached_tokens": 4, "reasoning_tokens": 3}, (9, 4, 5, 3)),
         (USAGE | {"prompt_cache_hit_tokens": 4, "prompt_cache_miss_tokens": 5}, (9, 4, 5, None)),
+        (USAGE | {"num_cached_tokens": 4}, (9, 4, 5, None)),
         (USAGE | {"prompt_tokens_details": None}, (9, None, 5, None)),
         ({"input_tokens": 9, "output_tokens": 5, "output_tokens_details": {"reasoning_tokens": 2}}, (9, None, 5, 2)),
         # a provider's own contradiction is left as it is

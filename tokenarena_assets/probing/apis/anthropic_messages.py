@@ -70,19 +70,20 @@ class MessagesReader:
     """Reads the deltas of content blocks; text at a block's start counts only where no delta repeats it."""
 
     def __init__(self) -> None:
-        self._at_start: dict[Any, list[Piece]] = {}
+        self._at_start: dict[Any, Piece] = {}
+        self._whole_calls: set[Any] = set()
 
     def read(self, event: dict[str, Any], name: str) -> Reading:
         """What an event or a whole message brings."""
         kind = word_of(event.get("type")) or name
         block = event.get("index") if isinstance(event.get("index"), int) else None
         if kind == "content_block_delta":
-            self._at_start.pop(block, None)
-            return Reading(_delta_pieces(dict_of(event.get("delta"))))
+            return Reading(self._continued(_delta_pieces(dict_of(event.get("delta"))), block))
         if kind == "content_block_start":
             return self._start(dict_of(event.get("content_block")), block)
         if kind == "content_block_stop":
-            return Reading(self._at_start.pop(block, []))
+            held = self._at_start.pop(block, None)
+            return Reading([held] if held else [])
         if kind == "error" or "error" in event:
             return Reading(error=error_text(event.get("error")) or error_text(event))
         if kind == "message_start":
@@ -102,11 +103,27 @@ class MessagesReader:
 
     def _start(self, content: dict[str, Any], block: int | None) -> Reading:
         pieces = _block_pieces(content)
-        if pieces and pieces[0].channel == "tool":  # the name of the tool, which no delta repeats
-            self._at_start[block] = pieces[1:]
-            return Reading(pieces[:1])
-        self._at_start[block] = pieces
+        self._at_start.pop(block, None)
+        self._whole_calls.discard(block)
+        if pieces and pieces[0].channel == "tool":
+            # Code that calls a tool gives all arguments at once; deltas after them would only repeat them.
+            if len(pieces) > 1:
+                self._whole_calls.add(block)
+            return Reading(pieces)
+        if pieces:
+            self._at_start[block] = pieces[0]
         return Reading()
+
+    def _continued(self, pieces: list[Piece], block: int | None) -> list[Piece]:
+        if not pieces:  # a signature or a citation: what came at the start still counts
+            return []
+        first = pieces[0]
+        if first.channel == "tool" and block in self._whole_calls:
+            return []
+        held = self._at_start.pop(block, None)
+        if held is None or first.text.startswith(held.text) or held.text.startswith(first.text):
+            return pieces
+        return [held, *pieces]
 
 
 def _delta_pieces(delta: dict[str, Any]) -> list[Piece]:

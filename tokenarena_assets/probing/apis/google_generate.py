@@ -103,5 +103,14 @@ def _part_pieces(part: dict[str, Any]) -> list[Piece]:
         return [Piece("reasoning" if part.get("thought") is True else "content", text)]
     call = dict_of(part.get("functionCall"))
     code = dict_of(part.get("executableCode"))
-    texts = (text_of(call.get("name")), json_text(call.get("args") or None), text_of(code.get("code")))
+    texts = [text_of(call.get("name")), json_text(call.get("args") or None), text_of(code.get("code"))]
+    texts += [_partial_argument(argument) for argument in dicts_of(call.get("partialArgs"))]
     return [Piece("tool", text) for text in texts if text]
+
+
+def _partial_argument(argument: dict[str, Any]) -> str:
+    # Arguments that are streamed come value by value, text in several parts; an empty part only ends one.
+    for kind in ("numberValue", "boolValue"):
+        if (value := argument.get(kind)) is not None:
+            return json_text(value)
+    return text_of(argument.get("stringValue"))

@@ -6,6 +6,7 @@ from typing import Any
 
 from tokenarena_assets.probing.apis.adapter import Adapter, Channel, Piece, Reader, Reading, Usage
 from tokenarena_assets.probing.apis.values import (
+    arguments_text,
     bare_error,
     count_of,
     dict_of,
@@ -172,7 +173,7 @@ def _part_text(part: Any) -> str:
 
 def _call_pieces(function: Any) -> list[Piece]:
     function = dict_of(function)
-    texts = (text_of(function.get(field)) for field in ("name", "arguments", "input"))
+    texts = (arguments_text(function.get(field)) for field in ("name", "arguments", "input"))
     return [Piece("tool", text) for text in texts if text]
 
 
@@ -211,6 +212,7 @@ def openai_usage(block: dict[str, Any]) -> Usage:
     cached = first_count(
         prompt_details.get("cached_tokens"),
         block.get("cached_tokens"),
+        block.get("num_cached_tokens"),
         block.get("prompt_cache_hit_tokens"),
         block.get("cache_read_input_tokens"),
     )

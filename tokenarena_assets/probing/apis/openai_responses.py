@@ -7,6 +7,7 @@ from typing import Any
 from tokenarena_assets.probing.apis.adapter import Adapter, Channel, Piece, Reader, Reading, Usage
 from tokenarena_assets.probing.apis.openai_chat import bearer, openai_usage
 from tokenarena_assets.probing.apis.values import (
+    arguments_text,
     bare_error,
     dict_of,
     dicts_of,
@@ -28,7 +29,10 @@ STREAMED: dict[str, tuple[Channel, str]] = {
     "response.mcp_call_arguments": ("tool", "arguments"),
     "response.custom_tool_call_input": ("tool", "input"),
     "response.code_interpreter_call_code": ("tool", "code"),
+    "response.apply_patch_call_operation_diff": ("tool", "diff"),
+    "response.shell_call_command": ("tool", "command"),
 }
+PLACES = ("output_index", "content_index", "summary_index", "command_index")
 TERMINAL = frozenset({"completed", "incomplete", "failed", "cancelled"})
 
 
@@ -102,7 +106,7 @@ class ResponsesReader:
 
     def _streamed(self, event: dict[str, Any], stem: str, stage: str) -> Reading:
         channel, whole = STREAMED[stem]
-        places = (event.get(place) for place in ("output_index", "content_index", "summary_index"))
+        places = (event.get(place) for place in PLACES)
         text_id = (stem, *(place if isinstance(place, int) else None for place in places))
         if stage == "delta":
             self._streaming.add(text_id)
@@ -145,7 +149,9 @@ def _item_pieces(item: dict[str, Any]) -> list[Piece]:
         texts = [text_of(part) or text_of(part.get("refusal")) for part in dicts_of(item.get("content"))]
         channel = "content"
     else:
-        texts = [text_of(item.get(field)) for field in ("name", "arguments", "input", "code")]
+        texts = [arguments_text(item.get(field)) for field in ("name", "arguments", "input", "code")]
+        texts += [text_of(dict_of(item.get("operation")).get("diff"))]
+        texts += [text_of(dict_of(item.get("action")).get("commands"))]
         channel = "tool"
     return [Piece(channel, text) for text in texts if text]
 

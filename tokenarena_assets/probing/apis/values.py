@@ -76,6 +76,13 @@ def json_text(value: Any) -> str:
         return ""
 
 
+def arguments_text(value: Any) -> str:
+    """The arguments of a tool call: text as it is, an object as JSON, "" for an empty one."""
+    if isinstance(value, str):
+        return value
+    return json_text(value) if value and isinstance(value, dict | list) else ""
+
+
 def writable(text: str) -> str:
     """`text` that UTF-8 can hold: halves of surrogate pairs are joined, or replaced where one is missing."""
     try:
