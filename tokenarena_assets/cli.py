@@ -27,10 +27,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Measure AI inference endpoints: speed, latency, price, quality - from raw probes to a leaderboard in DuckDB.",
 )
-fleet_app = typer.Typer(help="The embedded fleet: real models of our own on a real inference server, on loopback.")
+fleet_app = typer.Typer(
+    help="The embedded fleet: real models of our own on a real inference server, on loopback.",
+    epilog="Example: tokenarena fleet up",
+)
 app.add_typer(fleet_app, name="fleet")
 
 DEMO_SUITES = ("speed", "quality_math")  # bursts would take the demo another half minute
+MAX_PROMPT_TOKENS = 2_000_000  # prompts are made before a forecast is: beyond this they fill the memory
 DEMO_MATH_ITEMS = 140  # four times a plain round: it is free there, and more items tell more
 
 EndpointsFile = Annotated[
@@ -118,9 +122,23 @@ def demo() -> None:
 @app.command(epilog="Example: tokenarena run --endpoints endpoints.yaml --day 2026-11-23")
 def run(endpoints: EndpointsFile = None, day: Day = None) -> None:
     """Materialize every asset of a day through Dagster and publish. Today gets its first round if it has none."""
-    home = Home.from_environment()
-    _materialize(home, _day(day), _catalog_path(endpoints), None, None)
+    home, on = Home.from_environment(), _day(day)
+    _materialize(home, on, _catalog_path(endpoints), None, None)
     _say(f"published {home.database}")
+    _say_void_rounds(home, on)
+
+
+def _say_void_rounds(home: Home, day: date) -> None:
+    from tokenarena_assets.probing.certificate import OVER_BUDGET_MEND
+    from tokenarena_assets.storage.publish import open_published, rows_of
+
+    query = "select round_id, void_reason from rounds where day = $day and void order by round_id"
+    with open_published(home) as connection:
+        void = rows_of(connection, query, {"day": day})
+    for row in void:
+        _say(f"void, nothing is published of round {row['round_id']}: {row['void_reason']}")
+    if void:
+        _say(f"  mend: {OVER_BUDGET_MEND}; then a new round: tokenarena probe")
 
 
 def _materialize(
@@ -159,7 +177,9 @@ def probe(
     prompt_tokens: Annotated[
         list[int] | None,
         typer.Option(
-            min=1, help="Prompt size of speed probes, in tokens; may be given again. Default: 100, 1000, 10000."
+            min=1,
+            max=MAX_PROMPT_TOKENS,
+            help="Prompt size of speed probes, in tokens; may be given again. Default: 100, 1000, 10000.",
         ),
     ] = None,
     spread: Annotated[
@@ -292,7 +312,7 @@ def _print_forecast(plan: RoundPlan) -> None:
     totals = [sum(int(str(row[column])) for row in rows) for column in (1, 2, 3)]
     rows.append(["all", *totals, f"{plan.usd_max:.6f}"])
     print_table(
-        ["endpoint", "requests", "input tokens at most", "output tokens at most", "USD at most"],
+        ["endpoint", "requests", "max input tokens", "max output tokens", "max USD"],
         rows,
         title=f"round {plan.round_id}{resumed}: at most ${plan.usd_max:.6f}; ${plan.booked_usd:.6f} booked today",
     )

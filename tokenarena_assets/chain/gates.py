@@ -7,14 +7,17 @@ MIN_SUCCESS_RATE = 0.8
 MAX_MISSING_SHARE = 0.05
 
 
-def not_ranked_because(sent: int, answered: int, known: int) -> str | None:
-    """Why a figure known of `known` probes may not be ranked; `sent` went out and `answered` came back."""
+def not_ranked_because(sent: int, answered: int, known: int, mostly: str | None = None) -> str | None:
+    """Why a figure known of `known` probes may not be ranked; `sent` went out and `answered` came back.
+
+    `mostly` is the reason for which most of the others have no such figure.
+    """
     if sent == 0:
         return "no probe was sent"
     if answered < MIN_SUCCESS_RATE * sent:
         return f"{answered} of {sent} answered, {MIN_SUCCESS_RATE:.0%} needed"
     if known < MIN_KNOWN:
-        return f"known of {known} of {sent}, {MIN_KNOWN} needed"
+        return f"known of {known} of {sent}{f' ({mostly})' if mostly else ''}, {MIN_KNOWN} needed"
     return None
 
 

@@ -63,8 +63,12 @@ def _row(own: pl.DataFrame) -> dict[str, object]:
         "n_ttft": (n_ttft := timed["ttft_ms"].count()),
         "n_speed": (n_speed := timed["output_speed_tok_s"].count()),
         "n_speed_hidden_reasoning": timed.filter(pl.col("speed_method") == HIDDEN_REASONING).height,
-        "ttft_not_ranked_because": not_ranked_because(len(sent), len(answered), n_ttft),
-        "speed_not_ranked_because": not_ranked_because(len(sent), len(answered), n_speed),
+        "ttft_not_ranked_because": not_ranked_because(
+            len(sent), len(answered), n_ttft, _most_frequent(timed["ttft_refusal"])
+        ),
+        "speed_not_ranked_because": not_ranked_because(
+            len(sent), len(answered), n_speed, _most_frequent(timed["speed_refusal"])
+        ),
         **_tails("ttft", timed["ttft_ms"].drop_nulls().to_numpy()),
         **_tails("e2e", e2e),
         **_with_failures(with_failures),
@@ -73,6 +77,11 @@ def _row(own: pl.DataFrame) -> dict[str, object]:
         "n_warm": timed.filter(pl.col("connection") == "warm").height,
         "client_delay_max_ms": timed["client_delay_ms"].max(),
     }
+
+
+def _most_frequent(reasons: pl.Series) -> str | None:
+    given = reasons.drop_nulls().mode().sort()  # of equals the first, so that a day gives one text
+    return None if given.is_empty() else str(given[0])
 
 
 def _p50(values: pl.Series) -> Interval:

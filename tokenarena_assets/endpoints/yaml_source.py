@@ -79,11 +79,20 @@ def _field(location: Location) -> str:
     return text.lstrip(".")
 
 
+NAME_MEND = "letters, digits and . _ : + - only; the provider's own name of a model goes into request_model"
+MENDS_BY_FIELD = {
+    "provider": NAME_MEND,
+    "model": NAME_MEND,
+    "model_family": NAME_MEND,
+    "sku": NAME_MEND,
+    "api_key_env": "give the name of the environment variable that holds the key, never the key",
+}
 MENDS = {
     "extra_forbidden": "remove the field or correct its name",
     "missing": "add the field",
     "literal_error": "use one of the values named",
     "model_type": "give it its fields, each as `name: value`",
+    "too_short": "give at least one",
     "string_type": 'write it as text, in quotes if it looks like a number: "4"',
 }
 
@@ -102,12 +111,20 @@ def _config_error(path: Path, error: ValidationError, lines: dict[Location, int]
         problem,
         line=line_of(lines, location),
         field=_field(location) or None,
-        mend=MENDS.get(first["type"], "correct the value"),
+        mend=_mend(first["type"], location),
     )
 
 
+def _mend(kind: str, location: Location) -> str:
+    if kind == "string_pattern_mismatch" and location[-1] in MENDS_BY_FIELD:
+        return MENDS_BY_FIELD[str(location[-1])]
+    return MENDS.get(kind, "correct the value")
+
+
 def _problem(detail: Any) -> str:
-    message = str(detail["msg"]).removeprefix("Value error, ")
+    if detail["type"] == "too_short":
+        return "is empty"
+    message = re.sub(r" or instance of \w+$", "", str(detail["msg"]).removeprefix("Value error, "))
     # What may be a secret is not repeated, be it in a URL or a key in place of its name: errors end up in logs.
     if detail["type"] == "missing" or isinstance(detail["input"], dict | list) or "api_key_env" in detail["loc"]:
         return message

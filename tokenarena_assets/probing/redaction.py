@@ -19,6 +19,8 @@ FROM_ENDPOINT = (
     "error_body",
     "frames",
 )
+CUT_SHORT = ("error", "error_body")
+LEAST_OF_A_KEY = 4  # of a key that was cut, so many characters are taken for a part of it
 
 
 def redacted(record: dict[str, Any], secret: str | None) -> dict[str, Any]:
@@ -36,7 +38,17 @@ def redacted(record: dict[str, Any], secret: str | None) -> dict[str, Any]:
             return {clean(key): clean(entry) for key, entry in value.items()}
         return value
 
-    return record | {name: clean(record[name]) for name in FROM_ENDPOINT}
+    cleaned = {name: clean(record[name]) for name in FROM_ENDPOINT}
+    return record | cleaned | {name: _without_start_of(secret, cleaned[name]) for name in CUT_SHORT}
+
+
+def _without_start_of(secret: str, text: Any) -> Any:
+    """`text` without the part of the key that it ends with: where it was cut, that may be all that is left of one."""
+    if isinstance(text, str):
+        for length in range(len(secret) - 1, LEAST_OF_A_KEY - 1, -1):
+            if text.endswith(secret[:length]):
+                return f"{text[:-length]}[key removed]"
+    return text
 
 
 def _any_form(character: str) -> str:

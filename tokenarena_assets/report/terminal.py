@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -18,6 +19,7 @@ from tokenarena_assets.report.cells import FAILURES_IN, evidence_note, leaderboa
 
 WIDE_COLUMNS = 235  # one line a row
 FULL_COLUMNS = 110  # all columns
+UNBOUND_COLUMNS = 100_000
 
 
 def plain(value: object) -> str:
@@ -26,8 +28,10 @@ def plain(value: object) -> str:
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
-    """Print a table; numbers to the right."""
+    """Print a table; numbers to the right. In a pipe or a file each row is one line, however wide."""
     console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = UNBOUND_COLUMNS
     shown = Table(
         title=title, title_justify="left", header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
     )

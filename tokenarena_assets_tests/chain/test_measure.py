@@ -144,14 +144,14 @@ def test_speeds_of_hidden_reasoning_are_flagged() -> None:
         (8, 2, 8, None, None),
         (7, 2, 7, "7 of 9 answered, 80% needed", "7 of 9 answered, 80% needed"),
         (20, 130, 20, "20 of 150 answered, 80% needed", "20 of 150 answered, 80% needed"),
-        (8, 0, 3, None, "known of 3 of 8, 5 needed"),
+        (8, 0, 3, None, "known of 3 of 8 (no_usage), 5 needed"),
     ],
 )
 def test_nobody_is_ranked_on_survivors(
     answered: int, failed: int, speeds: int, ttft_reason: str | None, speed_reason: str | None
 ) -> None:
     known = [request(n) for n in range(speeds)]
-    refused = [request(50 + n, output_speed_tok_s=None, speed_refusal="x") for n in range(answered - speeds)]
+    refused = [request(50 + n, output_speed_tok_s=None, speed_refusal="no_usage") for n in range(answered - speeds)]
     (row,) = measured(*known, *refused, *(request(200 + n, "http_429") for n in range(failed)))
     assert (row["ttft_not_ranked_because"], row["speed_not_ranked_because"]) == (ttft_reason, speed_reason)
 

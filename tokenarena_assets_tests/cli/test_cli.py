@@ -15,15 +15,19 @@ from typing import Any
 import duckdb
 import psutil
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from tokenarena_assets.cli import app
 from tokenarena_assets.errors import TokenArenaError
+from tokenarena_assets.probing.certificate import BUDGET_VARIABLE
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets_tests.evidence import RealRound
 from tokenarena_assets_tests.servers.misbehaving import Answer, MisbehavingServer, in_company, streams
 
 ROOT = Path(__file__).parents[2]
+# How busy the machine is decides no test: the budget of the client's own error is wide.
+ENVIRONMENT = {"COLUMNS": "250", "PYTHONPATH": str(ROOT), BUDGET_VARIABLE: "10000,60000"}
 ONE_ENDPOINT = """\
 endpoints:
   - provider: arena
@@ -44,7 +48,7 @@ def tokenarena(home: Path, *arguments: str, check: bool = True, **environment: s
     done = subprocess.run(
         [sys.executable, "-m", "tokenarena_assets.cli", *arguments],
         cwd=home.parent,
-        env=os.environ | {"TOKENARENA_HOME": str(home), "COLUMNS": "250", "PYTHONPATH": str(ROOT)} | environment,
+        env=os.environ | ENVIRONMENT | {"TOKENARENA_HOME": str(home)} | environment,
         capture_output=True,
         text=True,
         timeout=110,
@@ -327,3 +331,38 @@ def test_demo_evidence_leads_back_to_real_inference(real_round: RealRound) -> No
     assert all(record["usage"]["output_tokens"] > 0 for record in real_round.records)
     graded = [record for record in real_round.records if record["item"]]
     assert all(record["logprobs"] for record in graded)
+
+
+def examples_of(group: Any, name: str) -> dict[str, str]:
+    """What stands below the help of every command of `group`, by the words that call it."""
+    found = {}
+    for word, command in group.commands.items():
+        found[f"{name} {word}"] = command.epilog or ""
+        if hasattr(command, "commands"):
+            found |= examples_of(command, f"{name} {word}")
+    return found
+
+
+def test_the_help_of_every_command_has_an_example() -> None:
+    examples = examples_of(typer.main.get_command(app), "tokenarena")
+    assert {"tokenarena probe", "tokenarena fleet", "tokenarena fleet up"} <= examples.keys()
+    assert [name for name, example in examples.items() if not example.startswith(f"Example: {name}")] == []
+
+
+def test_a_prompt_that_would_fill_the_memory_is_refused() -> None:
+    asked = ["probe", "--dry-run", "--prompt-tokens", "99999999"]
+    done = CliRunner().invoke(app, asked, env={"COLUMNS": "200"})
+    assert done.exit_code == 2
+    assert "Invalid value for '--prompt-tokens'" in done.stderr
+
+
+def test_a_run_says_which_rounds_are_void(tmp_path: Path) -> None:
+    home, catalog = tmp_path / "arena", tmp_path / "one.yaml"
+    with MisbehavingServer() as server:
+        catalog.write_text(f"endpoints: [{{provider: test, model: good, base_url: '{server.url('good')}'}}]")
+        probe = ("probe", "--suite", "speed", "--speed-probes", "2", "--client-error-budget", "0.0001,0.0001", "--json")
+        outcome = json.loads(tokenarena(home, *probe, "--endpoints", str(catalog)).stdout)
+    assert outcome["void"]
+    said = tokenarena(home, "run", "--endpoints", str(catalog)).stderr
+    assert f"void, nothing is published of round {outcome['round_id']}: the client's own error" in said
+    assert "mend: probe fewer at once" in said

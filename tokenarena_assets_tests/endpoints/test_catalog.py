@@ -144,6 +144,8 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: str, replacement: str, at: 
     [
         ("colour: red", "colour", "unknown field", "remove the field or correct its name"),
         ("api: grpc", "api", "'anthropic_messages'", "use one of the values named"),
+        ("sku: a/b", "sku", "match pattern", "letters, digits"),
+        ("model_family: meta/llama", "model_family", "match pattern", "goes into request_model"),
         ("sku: 4", "sku", "got 4", 'in quotes if it looks like a number: "4"'),
         ("sku: 2026-01-01", "sku", "valid string", "write it as text"),
         ("context_tokens: many", "context_tokens", "valid integer", "correct the value"),
@@ -191,7 +193,7 @@ def test_further_faults_are_counted(tmp_path: Path) -> None:
         (b"endpoints:\x00", None, "not valid YAML: unacceptable character"),
         (ITEM, 1, "valid dictionary"),
         ("hello", 1, "valid dictionary"),
-        ("endpoints: []\n", 1, "at least 1"),
+        ("endpoints: []\n", 1, "is empty"),
         ("endpoints:\n", 1, "valid tuple"),
         (FIVE_LINES + "1: x\n", 1, "Keys should be strings"),
         ("endpoints: &a [*a]\n", None, "an alias holds itself"),

@@ -66,7 +66,7 @@ def test_two_presets_of_one_name_are_refused(tmp_path: Path) -> None:
 
 
 def test_no_presets_at_all_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="at least 1"):
+    with pytest.raises(ConfigError, match="is empty"):
         load_presets(write(tmp_path, "presets: []\n"))
 
 

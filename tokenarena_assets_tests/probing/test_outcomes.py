@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tokenarena_assets.probing import exchange
 from tokenarena_assets.probing.exchange import Limits
+from tokenarena_assets.probing.outcome import classify
 from tokenarena_assets.probing.record import ProbeRecord
+from tokenarena_assets.probing.stream import StreamResult
 from tokenarena_assets.storage import rawlog
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets_tests.probing.rounds import (
@@ -294,3 +297,39 @@ def test_a_response_beyond_the_limit_is_cut_off(tmp_path: Path, monkeypatch: pyt
         record = run(Home(tmp_path), [endpoint("endless", server.url("endless"))], speed_only()).only("endless")
     assert (record["status"], record["error"]) == ("too_large", "more than 5000 bytes")
     assert record["text"].startswith("more more ")
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ('{"error": {"message": "no such model", "code": 404}}', ": no such model"),
+        ('[{"error": {"message": "API key not valid"}}]', ": API key not valid"),
+        ('{"error": "overloaded"}', ": overloaded"),
+        ('{"message": "no quota\\n left"}', ": no quota left"),
+        ('{"detail": [{"msg": "Field required", "loc": ["body"]}]}', ": Field required"),
+        ('{"error": {"code": 7}}', ""),
+        ('{"error": {"message": 7}}', ""),
+        ('{"error": {"message": " "}}', ""),
+        ("{}", ""),
+        ("[]", ""),
+        ('"text"', ": text"),
+        ("<html>sign in</html>", ""),
+        ("[" * 100_000, ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_an_error_says_what_its_body_says(body: str | None, told: str) -> None:
+    refused = exchange.Exchange(0, datetime.now(UTC), http_status=400, error_body=body)
+    assert classify(refused, StreamResult()) == ("http_4xx", f"HTTP 400{told}")
+
+
+def test_a_long_error_is_cut_between_words_so_that_no_half_of_a_key_is_left() -> None:
+    for before in range(200, 310):
+        said = json.dumps({"error": {"message": f"{'x' * before} {KEY} sk-with-hyphens-in-it"}})
+        refused = exchange.Exchange(0, datetime.now(UTC), http_status=401, error_body=said)
+        _, error = classify(refused, StreamResult())
+        assert error is not None
+        assert len(error) <= 330
+        assert KEY[:4] not in error.replace(KEY, "")
+        assert "sk-" not in error.replace(KEY, "").replace("sk-with-hyphens-in-it", "")

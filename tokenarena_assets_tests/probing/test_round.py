@@ -10,6 +10,7 @@ import pytest
 
 from tokenarena_assets.probing.client import redacted
 from tokenarena_assets.probing.plan import PlanOptions
+from tokenarena_assets.probing.redaction import FROM_ENDPOINT
 from tokenarena_assets.probing.round import plan_round, run_round, today
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import failures_by_endpoint, rounds_of
@@ -95,6 +96,15 @@ def test_a_key_is_removed_in_every_form_it_is_written_in(written: str) -> None:
     }
     assert written not in json.dumps(redacted(record, "a/b+c="))
     assert written.replace("\\", "\\\\") not in json.dumps(redacted(record, "a/b+c="))
+
+
+@pytest.mark.parametrize("name", ["error", "error_body"])
+@pytest.mark.parametrize("left", range(1, 12))
+def test_the_start_of_a_key_at_the_end_of_a_text_that_was_cut_is_removed(name: str, left: int) -> None:
+    key = "sk-test-vexq"
+    record = dict.fromkeys(FROM_ENDPOINT) | {name: f"wrong key {key}, that is {key[:left]}"}
+    kept = redacted(record, key)[name]
+    assert kept == f"wrong key [key removed], that is {key[:left] if left < 4 else '[key removed]'}"
 
 
 HOPELESS = {

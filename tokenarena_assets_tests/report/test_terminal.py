@@ -53,6 +53,16 @@ def test_a_table_shows_markup_and_escapes_as_text(capsys: pytest.CaptureFixture[
     assert lines[3].rstrip().endswith("20")
 
 
+def test_in_a_pipe_each_row_is_one_line_however_wide(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    print_table([f"column_{n}" for n in range(40)], [["qa/model@standard"] * 40])
+    head, row = capsys.readouterr().out.splitlines()
+    assert row.split() == ["qa/model@standard"] * 40
+    assert head.split()[-1] == "column_39"
+
+
 @pytest.mark.parametrize(("columns", "full"), [("80", False), ("120", True), ("250", True)])
 def test_a_leaderboard_fits_its_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: str, full: bool
