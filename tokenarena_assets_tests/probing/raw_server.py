@@ -111,7 +111,8 @@ async def serving(
     finally:
         listener.close()
         for peer in server.peers:
-            peer.writer.transport.abort()
+            with suppress(AttributeError):  # Python before 3.11.5, where a TLS transport was closed twice
+                peer.writer.transport.abort()
         await asyncio.gather(*server.tasks, return_exceptions=True)
 
 

@@ -415,7 +415,8 @@ def test_a_disk_that_is_full_ends_the_round_in_words_and_a_later_try_completes_i
         def tries(limit: int) -> subprocess.CompletedProcess[str]:
             return subprocess.run(
                 [sys.executable, "-c", FULL_DISK, str(limit), *arguments],
-                env=os.environ | {"TOKENARENA_HOME": str(home.root), "TEST_KEY": KEY},
+                # Python would leave the modules that it compiles now cut short as well, and for all later processes.
+                env=os.environ | {"TOKENARENA_HOME": str(home.root), "TEST_KEY": KEY, "PYTHONDONTWRITEBYTECODE": "1"},
                 capture_output=True,
                 text=True,
                 timeout=PATIENCE_S,
