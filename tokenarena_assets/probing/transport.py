@@ -130,7 +130,7 @@ class Connection(asyncio.Protocol):
         self.loop = loop
         self.idle_since = 0.0
         self._give_back = give_back
-        self._transport: asyncio.Transport | None = None  # None before it is open, and once it is lost
+        self._transport: asyncio.Transport | None = None  # None before it is open, and once it is shut or lost
         self._read_ns = 0
         self._parser: httptools.HttpResponseParser | None = None  # None while nothing is asked
         self._phases: Phases | None = None
@@ -282,8 +282,9 @@ class Connection(asyncio.Protocol):
 
     def _shut(self) -> None:
         self._parser, self._body, self._phases, self._reusable = None, None, None, False
-        if self._transport is not None:
-            self._transport.abort()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.abort()
 
     def close(self) -> None:
         """Close at once."""
