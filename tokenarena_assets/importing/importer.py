@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from tokenarena_assets.importing.request import Speeds, ToolFile, ToolRequest, U
 from tokenarena_assets.importing.rows import Origin, record_of, unreadable_record
 from tokenarena_assets.importing.tools import ADAPTERS, adapter_of
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.rawlog import RoundWriter, manifest_path, read_lines
+from tokenarena_assets.storage.rawlog import RoundWriter, manifest_path, request_ids
 
 SHA_DIGITS = 16
 MAX_NAME = 120
@@ -178,7 +177,7 @@ def _write_round(home: Home, origin: Origin, part: _Part, manifest: dict[str, An
     """Write and seal the round; one that was cut off before its seal is completed."""
     open_path = home.raw_day(origin.day) / f"round={origin.round_id}.jsonl.part"
     known = manifest_path(open_path, origin.round_id).exists() and open_path.exists()
-    done = _request_ids(open_path) if known else set()
+    done = request_ids(open_path) if known else set()
     writer = RoundWriter(home, origin.day, origin.round_id, None if known else manifest)
     try:
         for entry in part.entries:
@@ -188,16 +187,6 @@ def _write_round(home: Home, origin: Origin, part: _Part, manifest: dict[str, An
         return writer.seal("complete")
     finally:
         writer.close()
-
-
-def _request_ids(path: Path) -> set[str]:
-    ids = set()
-    for line in read_lines(path):
-        try:
-            ids.add(json.loads(line.data)["request_id"])
-        except (ValueError, KeyError, TypeError):
-            continue  # a torn line: its request is written again
-    return ids
 
 
 def _manifest(origin: Origin, part: _Part, endpoint: Endpoint) -> dict[str, Any]:

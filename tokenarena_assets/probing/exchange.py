@@ -65,7 +65,6 @@ class Exchange:
     response_headers: dict[str, str] = field(default_factory=dict)
     frames: list[tuple[int, str]] = field(default_factory=list)
     event_ns: list[int] = field(default_factory=list)
-    whole_body_ns: int | None = None  # the last read of an answer that was not streamed
     problem: str | None = None  # why the body is no answer to read
     error_body: str | None = None
     failure: tuple[str, str] | None = None
@@ -295,7 +294,6 @@ class Reader:
             self._document += data
             return
         exchange, result = self._exchange, self._accumulator.result
-        exchange.whole_body_ns = stamp_ns
         exchange.frames.append((stamp_ns, self._document.decode("utf-8", "replace")))
         self._accumulator.add_document(bytes(self._document))
         exchange.event_ns += [stamp_ns] * (len(result.events) - len(exchange.event_ns))

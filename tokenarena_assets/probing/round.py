@@ -36,7 +36,7 @@ from tokenarena_assets.probing.plan import (
 from tokenarena_assets.probing.session import Progress, run_session
 from tokenarena_assets.probing.spend import Cut, booked_spend, cut_back
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.rawlog import RoundFiles, RoundWriter, is_being_written, read_lines, rounds_of
+from tokenarena_assets.storage.rawlog import RoundFiles, RoundWriter, is_being_written, request_ids, rounds_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ def _plan(
             mend="ask another suite, or raise the limits",
         )
     booked = booked_spend(home, day)
-    done = frozenset(_request_ids(resumed.log)) if resumed is not None else frozenset()
+    done = frozenset(request_ids(resumed.log)) if resumed is not None else frozenset()
     affordable = cut_back(planned, endpoints, options, booked, round_id, done=done)
     left = {suite: [p for p in probes if p.request_id not in done] for suite, probes in affordable.probes.items()}
     return RoundPlan(
@@ -283,7 +283,7 @@ def run_round(
 
     writer = RoundWriter(home, plan.day, plan.round_id, plan.manifest if plan.resumed is None else None)
     try:
-        done = _request_ids(writer.path) if plan.resumed is not None else set()
+        done = request_ids(writer.path) if plan.resumed is not None else set()
         cut = [(probe, reason) for probe, reason in plan.unsent if probe.request_id not in done]
         identity = {"round_id": plan.round_id, "day": plan.day.isoformat()}
         for probe, reason in cut:
@@ -315,15 +315,3 @@ def seal_leftovers(home: Home, day: date, keep: str | None = None) -> list[str]:
             RoundWriter(home, day, found.round_id, None).seal("partial")
             sealed.append(found.round_id)
     return sealed
-
-
-def _request_ids(path: Path) -> set[str]:
-    ids = set()
-    for line in read_lines(path):
-        try:
-            record = json.loads(line.data)
-        except (ValueError, RecursionError):
-            continue  # a torn line: its request is sent again, the line stays as it is
-        if isinstance(record, dict) and isinstance(record.get("request_id"), str):
-            ids.add(record["request_id"])
-    return ids

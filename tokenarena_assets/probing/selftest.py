@@ -59,7 +59,7 @@ def run_selftest(levels: Sequence[int], budget: Budget, progress: Progress) -> S
 
 
 async def _measure(base_url: str, levels: Sequence[int], budget: Budget, progress: Progress) -> SelfTest:
-    async with _sending() as send:
+    async with sending() as send:
         certificates = [await _certify(send, base_url, at_once, budget, progress) for at_once in levels]
         what = f"as fast as {FLOOD_STREAMS} streams are read"
         progress(what, 0, 1)
@@ -96,7 +96,7 @@ async def _certify(send: Send, base_url: str, at_once: int, budget: Budget, prog
 
 
 @asynccontextmanager
-async def _sending() -> AsyncIterator[Send]:
+async def sending() -> AsyncIterator[Send]:
     """The client of a round, outside of one."""
     digester = Digester(asyncio.get_running_loop())
     async with http_client(tls_context()) as client, LoopLag() as lag:

@@ -18,13 +18,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-import orjson
 from pydantic import ValidationError
 
 from tokenarena_assets.endpoints.catalog import Endpoint, ListPrice
 from tokenarena_assets.probing.plan import CHARS_PER_TOKEN_LOWER, PlanOptions, Probe, usd_at_most
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.rawlog import RoundFiles, is_being_written, read_lines, rounds_of
+from tokenarena_assets.storage.rawlog import RoundFiles, is_being_written, records_of, rounds_of
 
 CUT_ORDER = ("quality_math", "parallel", "speed")
 NOTHING = Decimal(0)
@@ -84,9 +83,8 @@ def _of_round(found: RoundFiles) -> dict[str, Decimal]:
     manifest = found.manifest or {}
     prices = _prices(manifest)
     spent = dict.fromkeys(prices, NOTHING)
-    for line in read_lines(found.log) if prices else ():
-        record = _parsed(line.data)
-        if record is not None and (price := prices.get(str(record.get("endpoint_id")))) is not None:
+    for record in records_of(found.log) if prices else ():
+        if (price := prices.get(str(record.get("endpoint_id")))) is not None:
             spent[str(record["endpoint_id"])] += cost_of(record, price)
     if found.is_open and is_being_written(found.log):
         for row in manifest.get("forecast", ()):
@@ -103,17 +101,6 @@ def _prices(manifest: Mapping[str, Any]) -> dict[str, ListPrice]:
         except (KeyError, TypeError, ValidationError):
             continue  # no price, or one that another version wrote
     return prices
-
-
-def _parsed(line: bytes) -> dict[str, Any] | None:
-    try:
-        record = orjson.loads(line)
-    except ValueError:
-        try:
-            record = json.loads(line)  # half a surrogate pair, or a number beyond 64 bits, that an endpoint sent
-        except (ValueError, RecursionError):
-            return None  # a torn line
-    return record if isinstance(record, dict) else None
 
 
 def cost_of(record: Mapping[str, Any], price: ListPrice) -> Decimal:

@@ -311,15 +311,32 @@ def is_being_written(path: Path) -> bool:
         return False
 
 
+def records_of(path: Path) -> Iterator[dict[str, Any]]:
+    """The records of a round; a line that is none is left to the chain, which reports it with its place."""
+    for line in read_lines(path):
+        try:
+            record = orjson.loads(line.data)
+        except ValueError:
+            try:
+                record = json.loads(line.data)  # half a surrogate pair, or another number than orjson knows
+            except (ValueError, RecursionError):
+                continue
+        if isinstance(record, dict):
+            yield record
+
+
+def request_ids(path: Path) -> set[str]:
+    """The requests that a round has a record of; one whose line was torn is none of them."""
+    return {record["request_id"] for record in records_of(path) if isinstance(record.get("request_id"), str)}
+
+
 def failures_by_endpoint(path: Path) -> dict[str, dict[str, int]]:
     """What went wrong in a round: endpoint_id -> "status: error" -> how often."""
     failures: dict[str, dict[str, int]] = {}
-    for line in read_lines(path):
-        try:
-            record = json.loads(line.data)
-            status, endpoint_id = str(record["status"]), str(record["endpoint_id"])
-        except (ValueError, KeyError, TypeError, RecursionError):
-            continue  # malformed lines are the chain's to report, with their place
+    for record in records_of(path):
+        if "status" not in record or "endpoint_id" not in record:
+            continue
+        status, endpoint_id = str(record["status"]), str(record["endpoint_id"])
         if status not in ("ok", "truncated"):
             reasons = failures.setdefault(endpoint_id, {})
             reason = f"{status}: {record['error']}" if record.get("error") else status

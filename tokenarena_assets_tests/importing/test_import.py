@@ -13,14 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tokenarena_assets.errors import ConfigError, TokenArenaError
-from tokenarena_assets.importing import TOOLS, importer
+from tokenarena_assets.importing import TOOLS
 from tokenarena_assets.importing.documents import read_document
 from tokenarena_assets.importing.request import CANNOT_TELL, ToolRequest
 from tokenarena_assets.importing.rows import evidence
 from tokenarena_assets.importing.tools import ADAPTERS, adapter_of
 from tokenarena_assets.probing.record import ProbeRecord
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.rawlog import RoundWriter, rounds_of
+from tokenarena_assets.storage.rawlog import RoundWriter, read_lines, rounds_of
 from tokenarena_assets_tests.importing.files import ALL, DAY, ENDPOINT, FIXTURES, entries, imported, records, written
 
 AIPERF, AIPERF_RAW = "aiperf-faults/profile_export.jsonl", "aiperf-faults/profile_export_raw.jsonl"
@@ -110,7 +110,7 @@ def test_an_import_that_was_killed_is_completed(home: Home, monkeypatch: pytest.
     (found,) = rounds_of(home, DAY)
     assert found.is_open
     (outcome,) = imported(home, "aiperf", AIPERF)
-    lines = list(importer.read_lines(outcome.path))
+    lines = list(read_lines(outcome.path))
     whole = [json.loads(line.data)["request_id"] for line in lines if line.data.endswith(b"}")]
     assert len(lines) == outcome.records + 1, "the torn line stays, as evidence"
     assert len(set(whole)) == len(whole) == outcome.records

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -21,12 +20,9 @@ from tokenarena_assets.probing.certify import (
     Send,
     run_reference_probes,
 )
-from tokenarena_assets.probing.client import send_probe
-from tokenarena_assets.probing.digest import Digester
-from tokenarena_assets.probing.exchange import Limits, http_client, tls_context
-from tokenarena_assets.probing.loop_lag import LoopLag
 from tokenarena_assets.probing.plan import Probe
 from tokenarena_assets.probing.reference_server import Schedule
+from tokenarena_assets.probing.selftest import sending
 from tokenarena_assets_tests.probing.test_certificate import a_record
 
 LENIENT = Budget(10_000, 10_000)  # no test depends on how busy this machine is
@@ -37,24 +33,7 @@ def with_own_client(use: Callable[[Send], Awaitable[None]]) -> None:
     """Run `use` with the sending that rounds use."""
 
     async def run() -> None:
-        digester = Digester(asyncio.get_running_loop())
-        async with http_client(tls_context()) as client, LoopLag() as lag:
-
-            async def send(endpoint: Endpoint, base_url: str, probe: Probe) -> dict[str, Any]:
-                return await send_probe(
-                    client,
-                    endpoint,
-                    base_url,
-                    None,
-                    probe,
-                    identity={},
-                    scheduled_ns=time.perf_counter_ns(),
-                    in_flight=1,
-                    limits=Limits(),
-                    lag=lag,
-                    digester=digester,
-                )
-
+        async with sending() as send:
             await use(send)
 
     asyncio.run(run())
