@@ -16,11 +16,17 @@ export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),1,
 INSTALL = install() { VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install -q "$$@" || \
 	{ echo "uv could not install; trying pip" >&2; $(BIN)/python -m pip install -q --disable-pip-version-check "$$@"; }; }; install
 
-.PHONY: menu setup demo ui test lint bench lock clean train
+# reasoning-gym asks for an older tabulate than Dagster does and works with either, so its lock is installed as it stands.
+GENERATORS = $(INSTALL) --no-deps --require-hashes -r requirements-generators.lock
+
+.PHONY: menu setup generators demo ui test lint bench lock clean train
 menu:  ## print this menu
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup: $(VENV)/.run-stamp  ## make .venv from the pinned, hash-checked lock
+
+generators: $(VENV)/.run-stamp  ## add the math items of real models (needs a C compiler)
+	@$(GENERATORS)
 
 demo: $(VENV)/.run-stamp  ## probe the embedded fleet, materialize today, print the leaderboards
 	@$(BIN)/tokenarena demo
@@ -45,8 +51,9 @@ bench: $(VENV)/.dev-stamp  ## what is timed, against a limit in the same run
 lock: $(VENV)/.dev-stamp  ## renew the locks from pyproject.toml
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade pyproject.toml -o requirements.lock
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade --override requirements-generators-override.txt -c requirements-dev.lock requirements-generators.txt -o requirements-generators.lock
 
-train:  ## make the embedded weights anew (about an hour on 2 cores)
+train:  ## make the embedded weights anew (about two hours on 2 cores)
 	@bash tokenarena_assets/fleet/training/run_all.sh
 
 clean:  ## remove what was made here, evidence and tables excepted
@@ -63,7 +70,8 @@ $(VENV)/.run-stamp: requirements.lock pyproject.toml | $(UV)
 	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.dev-stamp: requirements-dev.lock pyproject.toml | $(UV)
+$(VENV)/.dev-stamp: requirements-dev.lock requirements-generators.lock pyproject.toml | $(UV)
 	@$(INSTALL) --require-hashes -r requirements-dev.lock
+	@$(GENERATORS)
 	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.run-stamp

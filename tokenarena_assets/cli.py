@@ -33,12 +33,24 @@ fleet_app = typer.Typer(
 )
 app.add_typer(fleet_app, name="fleet")
 
-DEMO_SUITES = ("speed", "quality_math")  # bursts would take the demo another half minute
+DEMO_SUITES = ("speed", "quality_math", "quality_code", "context")  # bursts would take another half minute
 MAX_PROMPT_TOKENS = 2_000_000  # prompts are made before a forecast is: beyond this they fill the memory
-DEMO_MATH_ITEMS = 140  # four times a plain round: it is free there, and more items tell more
 
 EndpointsFile = Annotated[
     Path | None, typer.Option("--endpoints", help="Catalog file; default: ./endpoints.yaml, else the embedded fleet.")
+]
+ItemsFile = Annotated[
+    Path | None,
+    typer.Option("--items", help="JSONL file of your own items, asked beside ours; default: TOKENARENA_ITEMS."),
+]
+AnchorFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--anchor",
+        metavar="SET=PATH",
+        help="File of a public set (gsm8k, humaneval, mbpp) for the weekly anchor; may be given again. "
+        "Default: TOKENARENA_ANCHORS.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Day = Annotated[str | None, typer.Option("--day", help="UTC day, YYYY-MM-DD; default: today.")]
@@ -109,7 +121,7 @@ def demo() -> None:
         _day(None),
         embedded_catalog_path(),
         embedded_presets_path(),
-        {"run_round": "always", "suites": list(DEMO_SUITES), "math_items": DEMO_MATH_ITEMS},
+        {"run_round": "always", "suites": list(DEMO_SUITES)},
     )
     _print_leaderboards(home, None, None, as_json=False)
     _say(f"database  {home.database}")
@@ -120,12 +132,33 @@ def demo() -> None:
 
 
 @app.command(epilog="Example: tokenarena run --endpoints endpoints.yaml --day 2026-11-23")
-def run(endpoints: EndpointsFile = None, day: Day = None) -> None:
+def run(endpoints: EndpointsFile = None, day: Day = None, items: ItemsFile = None, anchor: AnchorFiles = None) -> None:
     """Materialize every asset of a day through Dagster and publish. Today gets its first round if it has none."""
+    from tokenarena_assets.probing.inputs import load_inputs
+
     home, on = Home.from_environment(), _day(day)
-    _materialize(home, on, _catalog_path(endpoints), None, None)
+    given = _files(items, anchor)
+    load_inputs(given.get("anchors") or (), given.get("items_file"))  # a bad file is reported before anything starts
+    config = {
+        "items_file": given.get("items_file"),
+        "anchors": [f"{name}={path}" for name, path in given["anchors"]] if "anchors" in given else None,
+    }
+    round_config = {name: value for name, value in config.items() if value is not None}
+    _materialize(home, on, _catalog_path(endpoints), None, round_config or None)
     _say(f"published {home.database}")
     _say_void_rounds(home, on)
+
+
+def _files(items: Path | None, anchor: list[str] | None) -> dict[str, Any]:
+    """What of the files of items was given, as options of a round."""
+    from tokenarena_assets.probing.inputs import absolute_file, parse_anchors
+
+    given: dict[str, Any] = {}
+    if items is not None:
+        given["items_file"] = absolute_file(str(items))
+    if anchor:
+        given["anchors"] = parse_anchors(anchor, "--anchor")
+    return given
 
 
 def _say_void_rounds(home: Home, day: date) -> None:
@@ -173,7 +206,10 @@ def probe(
     speed_probes: Annotated[
         int | None, typer.Option(min=1, help="Speed probes an endpoint; default: 8, and enough for --at-once.")
     ] = None,
-    math_items: Annotated[int | None, typer.Option(min=1, help="Math items an endpoint.")] = None,
+    math_items: Annotated[int | None, typer.Option(min=1, max=1000, help="Math items of the day; default: 60.")] = None,
+    code_items: Annotated[int | None, typer.Option(min=1, max=1000, help="Code items of the day; default: 40.")] = None,
+    items: ItemsFile = None,
+    anchor: AnchorFiles = None,
     prompt_tokens: Annotated[
         list[int] | None,
         typer.Option(
@@ -233,12 +269,15 @@ def probe(
             "spread_s": spread,
             "workers": workers,
             "max_pause_s": max_pause,
-        },
+        }
+        | _files(items, anchor),
         {
             "speed_probes": speed_probes or _enough_probes(at_once, len(catalog.endpoints)),
             "math_items": math_items,
+            "code_items": code_items,
             "speed_output_tokens": max_output_tokens,
-            "math_output_tokens": max_output_tokens,
+            "quality_output_tokens": max_output_tokens,
+            "context_output_tokens": max_output_tokens,
             "prompt_tokens": tuple(sorted(set(prompt_tokens))) if prompt_tokens else None,
         },
         {"max_round_usd": ("--max-usd", max_usd), "max_day_usd": ("--max-usd-per-day", max_usd_per_day)},
@@ -285,6 +324,7 @@ def _print_forecast_json(plan: RoundPlan) -> None:
             "round_id": plan.round_id,
             "completes_a_round_cut_off": plan.resumed is not None,
             "requests": sum(row.requests for row in plan.forecast),
+            "context_requests": sum(row.context_requests for row in plan.forecast),
             "usd_max": plan.usd_max,
             "usd_booked_today": plan.booked_usd,
             "forecast": [asdict(row) for row in plan.forecast],
@@ -303,16 +343,17 @@ def _print_forecast(plan: RoundPlan) -> None:
         [
             r.endpoint_id,
             r.requests,
+            r.context_requests,
             r.input_tokens_max,
             r.output_tokens_max,
             "no price" if r.usd_max is None else f"{r.usd_max:.6f}",
         ]
         for r in plan.forecast
     ]
-    totals = [sum(int(str(row[column])) for row in rows) for column in (1, 2, 3)]
+    totals = [sum(int(str(row[column])) for row in rows) for column in (1, 2, 3, 4)]
     rows.append(["all", *totals, f"{plan.usd_max:.6f}"])
     print_table(
-        ["endpoint", "requests", "max input tokens", "max output tokens", "max USD"],
+        ["endpoint", "max requests", "of them context", "max input tokens", "max output tokens", "max USD"],
         rows,
         title=f"round {plan.round_id}{resumed}: at most ${plan.usd_max:.6f}; ${plan.booked_usd:.6f} booked today",
     )

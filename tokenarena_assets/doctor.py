@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.fleet.manager import verify_weights
 from tokenarena_assets.processes import ahead_of_others, scheduling
 from tokenarena_assets.storage.home import Home
+from tokenarena_assets.suites.sandbox import find_sandbox, mend_of_no_sandbox, why_no_sandbox
 
 MIN_FREE_BYTES = 1_000_000_000
 OLDEST_CLOCK = datetime(2026, 1, 1, tzinfo=UTC)
@@ -99,18 +99,12 @@ def _disk(home: Home) -> Finding:
 
 
 def _sandbox() -> Finding:
-    """Whether code that a model wrote could be run: bubblewrap with its own network, process and user namespaces."""
-    bwrap = shutil.which("bwrap")
-    mend = "install bubblewrap (Debian: apt install bubblewrap) and allow user namespaces"
-    if bwrap is None:
-        return Finding("warn", "sandbox", "bwrap not found: code items would not be run", mend)
-    command = [bwrap, "--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "true"]
-    tried = subprocess.run(
-        command, capture_output=True, text=True, timeout=20, check=False, env={"PATH": "/usr/bin:/bin"}
-    )
-    if tried.returncode != 0:
-        return Finding("warn", "sandbox", f"bwrap cannot run here: {tried.stderr.strip()[:200]}", mend)
-    return Finding("ok", "sandbox", f"{bwrap} runs with namespaces of its own")
+    """Whether code that a model wrote can be run: a trial of it, with everything that must hold."""
+    sandbox = find_sandbox()
+    if sandbox is None:
+        return Finding("warn", "sandbox", f"{why_no_sandbox()}: code items are not run", mend_of_no_sandbox())
+    calls = "with" if sandbox.system_calls is not None else "without"
+    return Finding("ok", "sandbox", f"{sandbox.bwrap} runs {sandbox.python} apart, {calls} a system-call filter")
 
 
 def _ports() -> Finding:

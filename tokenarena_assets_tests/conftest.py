@@ -20,7 +20,7 @@ from tokenarena_assets.suites.suite import SuiteSizes
 from tokenarena_assets_tests.evidence import RealRound
 
 WIDE = Budget(p50_ms=10_000, p99_ms=60_000)
-SMALL = SuiteSizes(speed_probes=6, math_items=14, speed_output_tokens=48, math_output_tokens=64)
+SMALL = SuiteSizes(speed_probes=6, math_items=14, code_items=6, speed_output_tokens=48, quality_output_tokens=64)
 
 
 @pytest.fixture(autouse=True)

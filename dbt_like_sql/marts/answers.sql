@@ -1,53 +1,120 @@
--- description: Every quality answer of the day with its grade, its gold answer, its cost and its place in the evidence.
--- grain: one graded answer
+-- description: Every quality item of the day: the grade of its first answered attempt, what all attempts cost, its evidence.
+-- grain: one endpoint, suite and item
 -- group: quality
--- key: request_id
--- not null: day, request_id, round_id, endpoint_id, suite, item_id, outcome, grader_version
+-- key: endpoint_id, suite, item_id
+-- not null: day, request_id, round_id, endpoint_id, suite, item_id, domain, source, tier, n_attempts, outcome, grader_version
 -- published: view
+-- rule cost_not_negative: cost_usd >= 0
+-- rule attempts_count_from_one: n_attempts >= 1
 -- column day: UTC day of the partition
--- column request_id: identity of the probe
+-- column request_id: identity of the probe that counts: the first answered one, else the first
 -- column round_id: round that sent it
 -- column endpoint_id: provider/model@sku
--- column suite: quality suite
+-- column suite: quality_math, quality_code, anchor, own
 -- column item_id: the item, the same for every endpoint
 -- column template_id: template that made the item
 -- column difficulty: difficulty of the template
--- column outcome: correct, wrong, no_answer, not_a_number, truncated, content_filter, empty, missing
+-- column domain: math or code
+-- column source: where the item is from: generated, gsm8k, humaneval, mbpp, own:FILE
+-- column tier: tier of difficulty of the endpoint's family
+-- column attempt: number of the counted try in its round, from 1
+-- column n_attempts: tries of the day, all rounds together
+-- column outcome: class of the outcome, see docs/methodology.md
 -- column correct: official score; null where nothing can be graded
 -- column lenient_correct: score that also takes the last number of the text
--- column gold: gold answer
+-- column gold: gold answer; of code: its tests
 -- column extracted: answer as extracted; hostile text
+-- column detail: what the grader says of it; hostile text
 -- column text: visible answer; hostile text
--- column input_tokens: prompt tokens billed
--- column output_tokens: output tokens billed
--- column cost_usd: cost at list price, USD; null: price or usage unknown
+-- column input_tokens: prompt tokens billed, all attempts; null: an answered one's are unknown
+-- column output_tokens: output tokens billed, all attempts; null: an answered one's are unknown
+-- column cost_usd: cost of all attempts at list price, USD; null: price or usage of an answered one unknown
 -- column grader_version: version of the grader
 -- column raw_file: file of the evidence in the day's raw folder
 -- column raw_line: line in that file, from 1
+with attempts as (
+    select
+        requests.*,
+        graded_answers.domain,
+        graded_answers.source,
+        graded_answers.tier as graded_tier,
+        graded_answers.attempt as graded_attempt,
+        graded_answers.outcome,
+        graded_answers.correct,
+        graded_answers.lenient_correct,
+        graded_answers.extracted,
+        graded_answers.detail,
+        graded_answers.grader_version,
+        graded_answers.outcome = 'missing' as is_missing
+    from requests
+    inner join graded_answers
+        on
+            requests.day = graded_answers.day
+            and requests.request_id = graded_answers.request_id
+    where requests.day = $day
+),
+
+-- A failed attempt without usage cost nothing that we know of; an answered one has a cost, known or not.
+billed as (
+    select
+        attempts.endpoint_id,
+        attempts.suite,
+        attempts.item_id,
+        count(*) as n_attempts,
+        case
+            when bool_and(attempts.is_missing or attempts.input_tokens is not null) then sum(attempts.input_tokens)::bigint
+        end as input_tokens,
+        case
+            when bool_and(attempts.is_missing or attempts.output_tokens is not null) then sum(attempts.output_tokens)::bigint
+        end as output_tokens,
+        case
+            when bool_and(attempts.is_missing or attempts.cost_usd is not null)
+                then sum(attempts.cost_usd::decimal(38, 12))::double  -- exact, in whatever order it is summed
+        end as cost_usd
+    from attempts
+    group by attempts.endpoint_id, attempts.suite, attempts.item_id
+),
+
+counted as (
+    select attempts.*
+    from attempts
+    qualify
+        row_number() over (
+            partition by attempts.endpoint_id, attempts.suite, attempts.item_id
+            order by attempts.is_missing, attempts.started_at, attempts.graded_attempt, attempts.raw_file, attempts.raw_line
+        ) = 1
+)
+
 select
-    requests.day,
-    requests.request_id,
-    requests.round_id,
-    requests.endpoint_id,
-    requests.suite,
-    requests.item_id,
-    requests.template_id,
-    requests.difficulty,
-    graded_answers.outcome,
-    graded_answers.correct,
-    graded_answers.lenient_correct,
-    requests.gold,
-    graded_answers.extracted,
-    requests.text,
-    requests.input_tokens,
-    requests.output_tokens,
-    requests.cost_usd,
-    graded_answers.grader_version,
-    requests.raw_file,
-    requests.raw_line
-from requests
-inner join graded_answers
+    counted.day,
+    counted.request_id,
+    counted.round_id,
+    counted.endpoint_id,
+    counted.suite,
+    counted.item_id,
+    counted.template_id,
+    counted.difficulty,
+    counted.domain,
+    counted.source,
+    counted.graded_tier as tier,
+    counted.graded_attempt as attempt,
+    billed.n_attempts,
+    counted.outcome,
+    counted.correct,
+    counted.lenient_correct,
+    counted.gold,
+    counted.extracted,
+    counted.detail,
+    counted.text,
+    billed.input_tokens,
+    billed.output_tokens,
+    billed.cost_usd,
+    counted.grader_version,
+    counted.raw_file,
+    counted.raw_line
+from counted
+inner join billed
     on
-        requests.day = graded_answers.day
-        and requests.request_id = graded_answers.request_id
-where requests.day = $day
+        counted.endpoint_id = billed.endpoint_id
+        and counted.suite = billed.suite
+        and counted.item_id = billed.item_id

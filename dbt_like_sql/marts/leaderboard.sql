@@ -15,6 +15,8 @@
 -- column endpoint_id: provider/model@sku
 -- column model_family: endpoints of one family are compared with its reference
 -- column quantization: as disclosed; null = undisclosed
+-- column domain: what dollars per correct answer and quality are of: all (60 % math, 40 % code), or math alone
+-- column domain_note: why code is not in them; null where it is
 -- column usd_per_correct: USD per correct answer at the preset's input:output mix, output tokens as measured; null: none correct
 -- column usd_per_correct_lo: its 95 % interval, lower; with none correct the lower bound
 -- column usd_per_correct_hi: upper
@@ -39,11 +41,21 @@
 -- column e2e_with_failures_note: why there is none
 -- column success_rate: speed probes answered of those sent
 -- column success_rate_n: speed probes sent
--- column quality: accuracy of graded math answers
+-- column quality: accuracy of graded answers of the domain
 -- column quality_lo: its 95 % interval, lower
 -- column quality_hi: upper
 -- column quality_n: answers graded
+-- column quality_not_scored_because: why there is no quality
+-- column quality_truncation_limited: over 2 % of the answers were cut at the output cap, which limits quality
+-- column quality_math: accuracy of math answers
+-- column quality_code: accuracy of code answers
 -- column versus_reference: reference, below, above, cannot tell, no reference
+-- column context_advertised_tokens: advertised context, tokens
+-- column context_accepted_tokens: longest prompt answered and not known to be shortened, tokens; null: not measured that day
+-- column context_served_tokens: longest prompt without any sign of being shortened, tokens
+-- column context_effective_tokens: longest length up to which accuracy stays at 0.85 of that in a short context, tokens
+-- column context_truncating: prompts are shortened without an error
+-- column context_status: ok, undefined, cannot_tell, truncating; null: not measured that day
 -- column is_embedded: served by the embedded fleet, its provider and prices invented
 -- column n_rounds: rounds of the day, void ones included
 -- column n_rounds_void: of them void: the prober's own error was over its budget, and nothing here is of them
@@ -67,6 +79,8 @@ select
     blended_prices.endpoint_id,
     scorecard.model_family,
     scorecard.quantization,
+    scorecard.domain,
+    scorecard.domain_note,
     cost_per_correct.usd_per_correct,
     cost_per_correct.usd_per_correct_lo,
     cost_per_correct.usd_per_correct_hi,
@@ -95,20 +109,31 @@ select
     scorecard.quality_lo,
     scorecard.quality_hi,
     scorecard.quality_n,
+    scorecard.quality_not_scored_because,
+    scorecard.quality_truncation_limited,
+    scorecard.quality_math,
+    scorecard.quality_code,
     scorecard.versus_reference,
+    scorecard.context_advertised_tokens,
+    scorecard.context_accepted_tokens,
+    scorecard.context_served_tokens,
+    scorecard.context_effective_tokens,
+    scorecard.context_truncating,
+    scorecard.context_status,
     scorecard.is_embedded,
     evidence.n_rounds,
     evidence.n_rounds_void,
     evidence.n_rounds_uncertified
 from blended_prices
 cross join evidence
+left join scorecard
+    on
+        blended_prices.day = scorecard.day
+        and blended_prices.endpoint_id = scorecard.endpoint_id
 left join cost_per_correct
     on
         blended_prices.day = cost_per_correct.day
         and blended_prices.endpoint_id = cost_per_correct.endpoint_id
         and blended_prices.preset = cost_per_correct.mix
-left join scorecard
-    on
-        blended_prices.day = scorecard.day
-        and blended_prices.endpoint_id = scorecard.endpoint_id
+        and scorecard.domain = cost_per_correct.domain
 where blended_prices.day = $day

@@ -15,7 +15,8 @@
 -- column round_id: round that sent the probe
 -- column request_id: identity of the probe: a hash of round, endpoint, suite and question
 -- column endpoint_id: provider/model@sku
--- column suite: what was asked: speed, parallel, quality_math
+-- column suite: what was asked: speed, parallel, quality_math, quality_code, anchor, own, context
+-- column attempt: number of the try at this question in its round, from 1
 -- column prompt_tokens_target: size of the prompt that was aimed at, tokens; null: none was
 -- column expects_cache: the probe is meant to be answered from the endpoint's cache
 -- column source_tool: the tool that made an imported row; null: our own prober
@@ -67,7 +68,11 @@
 -- column item_id: item that a quality probe asked
 -- column template_id: template that made the item
 -- column difficulty: difficulty of the template
--- column gold: gold answer (never sent)
+-- column tier: tier of difficulty of the endpoint's family
+-- column item_source: where the item is from: generated, gsm8k, humaneval, mbpp, own:FILE
+-- column answer_type: type of the gold answer: int, rational, decimal, text, code, context
+-- column gold: gold answer (never sent); of code: its tests; of context: what was asked
+-- column tolerance: how far from gold an answer may be; null: not at all
 -- column text: visible answer; hostile text, escape it wherever it is shown
 -- column reasoning: reasoning text; hostile as well
 -- column raw_file: file of the round in the day's raw folder
@@ -78,6 +83,7 @@ select
     probe_log.request_id,
     probe_log.endpoint_id,
     probe_log.suite,
+    probe_log.attempt,
     probe_log.prompt_tokens_target,
     probe_log.expects_cache,
     probe_log.source_tool,
@@ -129,7 +135,11 @@ select
     probe_log.item_id,
     probe_log.template_id,
     probe_log.difficulty,
+    probe_log.tier,
+    probe_log.item_source,
+    probe_log.answer_type,
     probe_log.gold,
+    probe_log.tolerance,
     probe_log.text,
     probe_log.reasoning,
     probe_log.raw_file,

@@ -5,6 +5,7 @@
 -- not null: day, endpoint_id, provider, model, model_family, sku, versus_reference
 -- rule quality_is_share: quality between 0 and 1
 -- rule quality_interval_ordered: quality_lo <= quality and quality <= quality_hi
+-- rule quality_parts_are_shares: quality_math between 0 and 1 and quality_code between 0 and 1
 -- rule cost_interval_ordered: usd_per_correct_lo <= usd_per_correct and usd_per_correct <= usd_per_correct_hi
 -- rule ttft_interval_ordered: ttft_ms_lo <= ttft_ms and ttft_ms <= ttft_ms_hi
 -- rule nobody_ranked_on_survivors: (ttft_ms is null and output_speed_tok_s is null) or success_rate >= 0.8
@@ -19,6 +20,14 @@
 -- column quantization: as disclosed; null = undisclosed
 -- column region: region as disclosed
 -- column context_advertised_tokens: advertised context, tokens
+-- column context_accepted_tokens: longest prompt answered and not known to be shortened, tokens; null: not measured that day
+-- column context_served_tokens: longest prompt without any sign of being shortened, tokens
+-- column context_effective_tokens: longest length up to which accuracy stays at 0.85 of that in a short context, tokens
+-- column context_effective_lo_tokens: last length accepted, tokens
+-- column context_effective_hi_tokens: first length that was not, tokens; null: none was
+-- column context_truncating: prompts are shortened without an error
+-- column context_status: ok, undefined, cannot_tell, truncating; null: not measured that day
+-- column context_note: why there is no effective length
 -- column input_usd_per_mtok: list price of input, USD per million tokens
 -- column output_usd_per_mtok: list price of output, USD per million tokens
 -- column latency_suite: who measured speed, times and success below: speed is our own probes, imported:TOOL another tool
@@ -42,7 +51,9 @@
 -- column success_rate_lo: its 95 % interval, lower
 -- column success_rate_hi: upper
 -- column success_rate_n: speed probes sent
--- column quality: accuracy of graded math answers
+-- column domain: what quality and dollars per correct answer are of: all (60 % math, 40 % code), or math alone
+-- column domain_note: why code is not in them; null where it is
+-- column quality: accuracy of graded answers of the domain
 -- column quality_lo: its 95 % interval, lower
 -- column quality_hi: upper
 -- column quality_n: answers graded
@@ -50,6 +61,17 @@
 -- column quality_difference_lo: its 95 % interval, lower
 -- column quality_difference_hi: upper
 -- column quality_difference_n: items both answered
+-- column quality_minimum_detectable_difference: a difference under it is mostly not seen
+-- column quality_not_scored_because: why there is no quality
+-- column quality_truncation_limited: over 2 % of the answers were cut at the output cap, which limits quality
+-- column quality_math: accuracy of math answers
+-- column quality_math_lo: its 95 % interval, lower
+-- column quality_math_hi: upper
+-- column quality_math_n: answers graded
+-- column quality_code: accuracy of code answers
+-- column quality_code_lo: its 95 % interval, lower
+-- column quality_code_hi: upper
+-- column quality_code_n: answers graded
 -- column versus_reference: reference, below, above, cannot tell, no reference
 -- column usd_per_correct: billed USD per correct answer, tokens as probed; null: none correct
 -- column usd_per_correct_lo: its 95 % interval, lower; with none correct the lower bound
@@ -80,6 +102,23 @@ headline as (
                 latency_daily.n_sent desc,
                 latency_daily.suite asc
         ) = 1
+),
+
+-- One choice for the whole day: endpoints of different domains could not be compared.
+chosen as (
+    select
+        cost_per_correct.domain,
+        case
+            when cost_per_correct.domain = 'all' then null
+            when bool_or(cost_per_correct.domain = 'code') over () then 'math only: code was asked and not run (no sandbox)'
+            else 'math only: code was not asked'
+        end as domain_note
+    from cost_per_correct
+    where cost_per_correct.day = $day
+    qualify
+        row_number() over (
+            order by cost_per_correct.domain = 'all' desc, cost_per_correct.domain = 'math' desc
+        ) = 1
 )
 
 select
@@ -94,6 +133,14 @@ select
     latest.quantization,
     latest.region,
     latest.context_tokens as context_advertised_tokens,
+    context_daily.accepted_tokens as context_accepted_tokens,
+    context_daily.served_tokens as context_served_tokens,
+    context_daily.effective_tokens as context_effective_tokens,
+    context_daily.lo as context_effective_lo_tokens,
+    context_daily.hi as context_effective_hi_tokens,
+    context_daily.truncating as context_truncating,
+    context_daily.status as context_status,
+    context_daily.note as context_note,
     latest.input_usd_per_mtok,
     latest.output_usd_per_mtok,
     headline.suite as latency_suite,
@@ -119,6 +166,8 @@ select
     headline.success_rate_lo,
     headline.success_rate_hi,
     headline.n_sent as success_rate_n,
+    chosen.domain,
+    chosen.domain_note,
     quality_daily.accuracy as quality,
     quality_daily.accuracy_lo as quality_lo,
     quality_daily.accuracy_hi as quality_hi,
@@ -127,21 +176,48 @@ select
     quality_daily.difference_lo as quality_difference_lo,
     quality_daily.difference_hi as quality_difference_hi,
     quality_daily.difference_n as quality_difference_n,
+    quality_daily.minimum_detectable_difference as quality_minimum_detectable_difference,
+    quality_daily.not_scored_because as quality_not_scored_because,
+    quality_daily.truncation_limited as quality_truncation_limited,
+    of_math.accuracy as quality_math,
+    of_math.accuracy_lo as quality_math_lo,
+    of_math.accuracy_hi as quality_math_hi,
+    of_math.n_graded as quality_math_n,
+    of_code.accuracy as quality_code,
+    of_code.accuracy_lo as quality_code_lo,
+    of_code.accuracy_hi as quality_code_hi,
+    of_code.n_graded as quality_code_n,
     coalesce(quality_daily.versus_reference, 'cannot tell') as versus_reference,
     cost_per_correct.usd_per_correct,
     cost_per_correct.usd_per_correct_lo,
     cost_per_correct.usd_per_correct_hi,
     cost_per_correct.n_items as usd_per_correct_n
 from latest
+left join chosen on true
 left join headline on latest.endpoint_id = headline.endpoint_id
 left join quality_daily
     on
         latest.day = quality_daily.day
         and latest.endpoint_id = quality_daily.endpoint_id
-        and quality_daily.suite = 'quality_math'
+        and quality_daily.suite = case when chosen.domain = 'all' then 'mix' else 'quality_math' end
+left join quality_daily as of_math
+    on
+        latest.day = of_math.day
+        and latest.endpoint_id = of_math.endpoint_id
+        and of_math.suite = 'quality_math'
+left join quality_daily as of_code
+    on
+        latest.day = of_code.day
+        and latest.endpoint_id = of_code.endpoint_id
+        and of_code.suite = 'quality_code'
+left join context_daily
+    on
+        latest.day = context_daily.day
+        and latest.endpoint_id = context_daily.endpoint_id
 left join cost_per_correct
     on
         latest.day = cost_per_correct.day
         and latest.endpoint_id = cost_per_correct.endpoint_id
         and cost_per_correct.mix = 'as_probed'
+        and chosen.domain = cost_per_correct.domain
 where latest.day = $day

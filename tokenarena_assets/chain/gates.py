@@ -5,6 +5,8 @@ from __future__ import annotations
 MIN_KNOWN = 5
 MIN_SUCCESS_RATE = 0.8
 MAX_MISSING_SHARE = 0.05
+MAX_TRUNCATED_SHARE = 0.02
+REFERENCE_RANGE = (0.60, 0.85)  # of a family's reference: there two endpoints differ on most items
 
 
 def not_ranked_because(sent: int, answered: int, known: int, mostly: str | None = None) -> str | None:
@@ -24,3 +26,8 @@ def not_ranked_because(sent: int, answered: int, known: int, mostly: str | None 
 def is_scored(asked: int, missing: int) -> bool:
     """Whether so few answers are missing that what is left speaks for the endpoint."""
     return missing < asked and missing <= MAX_MISSING_SHARE * asked
+
+
+def is_truncation_limited(asked: int, truncated: int) -> bool:
+    """Whether so many answers were cut at the output cap that the cap, not the model, limits the accuracy."""
+    return truncated > MAX_TRUNCATED_SHARE * asked

@@ -78,6 +78,7 @@ def probe_row(day: date, line: RawLine) -> dict[str, Any]:
         row |= {name: getattr(usage, name) for name in _OF_USAGE}
     if (item := record.item) is not None:
         row |= {name: getattr(item, name) for name in _OF_ITEM} | {"gold": item.answer_value}
+        row["item_source"] = item.source
     if (source := record.source) is not None:
         row |= {f"source_{name}": getattr(source, name) for name in ("tool", "version", "file", "line")}
         row["cannot_tell"] = ", ".join(source.cannot_tell) or None

@@ -8,14 +8,14 @@ from typing import Any
 
 import dagster as dg
 
-from tokenarena_assets.defs import clean, measure, price, probe, publish, quality, rank
+from tokenarena_assets.defs import clean, context, measure, price, probe, publish, quality, rank
 from tokenarena_assets.defs.jobs import JOBS, SCHEDULES
 from tokenarena_assets.defs.progress import progress_logger
 from tokenarena_assets.defs.resources import Arena
 from tokenarena_assets.errors import TokenArenaError
 
 EXECUTOR_VARIABLE = "TOKENARENA_EXECUTOR"
-STAGES = (probe, clean, measure, price, quality, rank, publish)
+STAGES = (probe, clean, measure, price, quality, context, rank, publish)
 
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:

@@ -24,7 +24,7 @@ Describe = Callable[[Lake, date], dict[str, Any]]
 
 
 def asset_spec(
-    spec: TableSpec, deps: Sequence[str], *, kinds: set[str], code_version: str | None = None
+    spec: TableSpec, deps: Sequence[str | dg.AssetDep], *, kinds: set[str], code_version: str | None = None
 ) -> dg.AssetSpec:
     """The asset of a table."""
     return dg.AssetSpec(
@@ -77,7 +77,10 @@ def sql_assets(group: str, describe: dict[str, Describe] | None = None) -> list[
 
 
 def python_asset(
-    spec: TableSpec, deps: Sequence[str], compute: Callable[[Arena, date], None], describe: Describe | None = None
+    spec: TableSpec,
+    deps: Sequence[str | dg.AssetDep],
+    compute: Callable[[Arena, date], None],
+    describe: Describe | None = None,
 ) -> dg.AssetsDefinition:
     """The asset of a table that `compute` writes to the lake for a day."""
 

@@ -14,3 +14,8 @@ DAYS = dg.DailyPartitionsDefinition(start_date="2023-01-01", timezone="UTC", end
 def days_of(context: dg.AssetExecutionContext) -> list[date]:
     """The days of a run: one, or all of a backfill's range."""
     return [date.fromisoformat(key) for key in context.partition_keys]
+
+
+def days_of_check(context: dg.AssetCheckExecutionContext) -> list[date]:
+    """The days that a check is of."""
+    return [date.fromisoformat(key) for key in context.op_execution_context.partition_keys]

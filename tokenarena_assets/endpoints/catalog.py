@@ -16,6 +16,7 @@ from tokenarena_assets.errors import ConfigError
 from tokenarena_assets.probing.apis import adapter_for
 
 Api = Literal["openai_chat", "openai_responses", "openai_completions", "anthropic_messages", "google_generate"]
+QualityTier = Literal["tiny", "easy", "standard", "hard"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:+-]*$", max_length=120)]
 UsdPerMtok = Annotated[Decimal, Field(ge=0, le=100_000)]
 
@@ -33,11 +34,15 @@ class ListPrice(_Strict):
 
 
 class FleetBlock(_Strict):
-    """An endpoint of the embedded fleet: the weights that its server loads and how it runs."""
+    """An endpoint of the embedded fleet: the weights that its server loads and how it runs.
+
+    `keep_last_tokens` makes it a server that drops the head of a longer prompt and says nothing of it.
+    """
 
     weights: Annotated[str, Field(pattern=r"^[a-z0-9._-]+\.gguf$")]
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     context_tokens: Annotated[int, Field(ge=64)] = 1024
+    keep_last_tokens: Annotated[int, Field(ge=64)] | None = None
 
 
 class RateLimits(_Strict):
@@ -57,6 +62,10 @@ class Endpoint(_Strict):
 
     `stream: false` asks for whole answers: no time to first token and no speed, but quality and price. `fast_because`
     discloses why an output speed over 5,000 tokens a second is not a fault of measuring.
+
+    `quality_tier` is how hard the day's items are (the same for a whole family, or its endpoints could not be
+    compared), `quality_output_tokens` how long an answer to one may be where the tier's own cap is not enough, and
+    `quality_items` how many of the day's items are asked (reasoning models: 30), 60 of 100 math and 40 code.
     """
 
     provider: Name
@@ -77,6 +86,9 @@ class Endpoint(_Strict):
     stream: bool = True
     fast_because: Annotated[str, Field(min_length=1)] | None = None
     top_logprobs: Annotated[int, Field(ge=1, le=20)] | None = None
+    quality_tier: QualityTier = "standard"
+    quality_output_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    quality_items: Annotated[int, Field(ge=1, le=100)] | None = None
     extra_body: dict[str, Any] = Field(default_factory=dict)
     note: str | None = None
 
@@ -124,7 +136,8 @@ class Endpoint(_Strict):
         if isinstance(data, dict) and isinstance(data.get("model"), str):
             data = {"model_family": data["model"], "request_model": data["model"], **data}
         if isinstance(data, dict) and data.get("fleet") is not None:
-            data = {"fast_because": "a model of a few million parameters, on the machine of its client", **data}
+            fast = "a model of a few million parameters, on the machine of its client"
+            data = {"fast_because": fast, "quality_tier": "tiny", **data}
         return data
 
 
@@ -157,6 +170,7 @@ def load_catalog(path: Path) -> Catalog:
     catalog, lines = load_yaml(path, Catalog)
     first_line: dict[str, int | None] = {}
     references: dict[str, int | None] = {}
+    tiers: dict[str, tuple[str, int | None]] = {}
     for index, endpoint in enumerate(catalog.endpoints):
         line = line_of(lines, ("endpoints", index))
         if endpoint.endpoint_id in first_line:
@@ -178,4 +192,13 @@ def load_catalog(path: Path) -> Catalog:
             )
         if endpoint.reference:
             references[endpoint.model_family] = line
+        tier, of_line = tiers.setdefault(endpoint.model_family, (endpoint.quality_tier, line))
+        if endpoint.quality_tier != tier:
+            raise ConfigError(
+                path,
+                f"is {endpoint.quality_tier}, while family {endpoint.model_family} has tier {tier} on line {of_line}",
+                line=line_of(lines, ("endpoints", index, "quality_tier")),
+                field=f"endpoints[{index}].quality_tier",
+                mend="give all endpoints of a family the same tier: they are compared on the same items",
+            )
     return catalog

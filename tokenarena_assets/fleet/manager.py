@@ -28,12 +28,14 @@ class FleetError(TokenArenaError):
 class FleetServer:
     """What one process serves; `weights` is a file name in `weights/`.
 
-    `context_tokens` is a multiple of 256; above what the model was made for (1,024) it has no effect.
+    `context_tokens` is a multiple of 256; above what the model was made for (1,024) it has no effect. With
+    `keep_last_tokens` the server drops the head of a longer prompt and says nothing of it.
     """
 
     weights: str
     threads: int
     context_tokens: int
+    keep_last_tokens: int | None = None
 
 
 @contextmanager
@@ -100,6 +102,8 @@ def _weights_folder() -> Path:
 def _start(name: str, server: FleetServer, weights: Path) -> OwnProcess:
     arguments = ["--weights", str(weights), "--alias", name, "--threads", str(server.threads)]
     arguments += ["--context-tokens", str(server.context_tokens)]
+    if server.keep_last_tokens is not None:
+        arguments += ["--keep-last-tokens", str(server.keep_last_tokens)]
     return OwnProcess("tokenarena_assets.fleet.server", arguments)
 
 

@@ -9,6 +9,7 @@ process ends when its stdin does (the kernel closes the pipe even when the paren
 from __future__ import annotations
 
 import argparse
+import asyncio
 import importlib
 import json
 import os
@@ -16,8 +17,10 @@ import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+from tokenarena_assets.fleet.head_dropping import HeadDroppingFront
 from tokenarena_assets.processes import end_with_parent, give_way
 
 SLOTS = 4  # requests served at once; further ones wait in the server's queue
@@ -26,12 +29,13 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """What one process serves."""
+    """What one process serves; `keep_last_tokens`: the head of a longer prompt is dropped and nothing said of it."""
 
     weights: Path
     threads: int
     context_tokens: int
     alias: str
+    keep_last_tokens: int | None = None
 
 
 def load_engine() -> Any:
@@ -90,10 +94,24 @@ def serve(options: ServerOptions) -> None:
     announcements = _claim_stdout()
     engine = load_engine()
     server = engine.Server(common_params(engine, options))
-    line = json.dumps({"url": f"{server.listening_address}/v1", "pid": os.getpid()})
+    if options.keep_last_tokens is None:
+        _announce(announcements, server.listening_address)
+        watcher.join()
+    else:
+        asyncio.run(_serve_before(server.listening_address, options.keep_last_tokens, announcements, watcher))
+
+
+async def _serve_before(upstream: str, keep_last_tokens: int, announcements: int, watcher: Thread) -> None:
+    front = HeadDroppingFront(upstream, keep_last_tokens)
+    _announce(announcements, await front.listen(HOST))
+    await asyncio.to_thread(watcher.join)
+    await front.close()
+
+
+def _announce(announcements: int, address: str) -> None:
+    line = json.dumps({"url": f"{address}/v1", "pid": os.getpid()})
     os.write(announcements, f"{line}\n".encode())
     os.close(announcements)
-    watcher.join()
 
 
 def _options() -> ServerOptions:
@@ -102,8 +120,9 @@ def _options() -> ServerOptions:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--context-tokens", type=int, default=1024, help="longest prompt plus answer of a request")
     parser.add_argument("--alias", default="arena-tiny", help="the name the endpoint calls its model")
+    parser.add_argument("--keep-last-tokens", type=int, help="drop the head of a longer prompt, and say nothing of it")
     found = parser.parse_args()
-    return ServerOptions(found.weights, found.threads, found.context_tokens, found.alias)
+    return ServerOptions(found.weights, found.threads, found.context_tokens, found.alias, found.keep_last_tokens)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,10 @@ def serving(endpoints: Sequence[Endpoint]) -> Iterator[dict[str, str]]:
     """
     servers = {
         endpoint.endpoint_id: FleetServer(
-            weights=endpoint.fleet.weights, threads=endpoint.fleet.threads, context_tokens=endpoint.fleet.context_tokens
+            weights=endpoint.fleet.weights,
+            threads=endpoint.fleet.threads,
+            context_tokens=endpoint.fleet.context_tokens,
+            keep_last_tokens=endpoint.fleet.keep_last_tokens,
         )
         for endpoint in endpoints
         if endpoint.fleet is not None

@@ -9,6 +9,7 @@ import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from tokenarena_assets import __version__
 from tokenarena_assets.endpoints.catalog import Endpoint
@@ -83,9 +84,11 @@ def _request(
         max_output_tokens=question.max_output_tokens,
         temperature=question.temperature,
         stream=endpoint.stream,
-        top_logprobs=endpoint.top_logprobs if question.item is not None else None,
+        top_logprobs=endpoint.top_logprobs if question.item is not None and question.suite != "context" else None,
     )
     body = merged(body, endpoint.extra_body)
+    if question.suite == "context":
+        body |= _whole_prompts(base_url)
     content = json.dumps(body, ensure_ascii=False).encode()
     headers = {
         "Content-Type": "application/json",
@@ -101,6 +104,12 @@ def _request(
         "sha256": hashlib.sha256(content).hexdigest(),
     }
     return request, content, adapter.headers(api_key)
+
+
+def _whole_prompts(base_url: str) -> dict[str, Any]:
+    """What keeps a router from shortening long prompts by itself."""
+    host = urlsplit(base_url).hostname or ""
+    return {"transforms": []} if host == "openrouter.ai" or host.endswith(".openrouter.ai") else {}
 
 
 def merged(body: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
@@ -160,6 +169,7 @@ def _record(
         "endpoint_id": probe.endpoint_id,
         "suite": probe.question.suite,
         "prompt_tokens_target": probe.question.prompt_tokens_target,
+        "attempt": probe.question.attempt,
         "expects_cache": False,
         "source": None,
         "started_at": exchange.started_at.isoformat(timespec="microseconds"),

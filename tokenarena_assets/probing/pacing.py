@@ -72,7 +72,8 @@ class Pacer:
     """Lets the probes of a round go, each in its time.
 
     For each suite call `begin` once, then `enter` for every probe of it (all of them at once) and, for those that were
-    let go, `leave` with the record that came of it. A 429 stays the failure that it is; what it asks for is a pause
+    let go, `leave` with the record that came of it; what comes up on the way (an attempt once more, what depends on an
+    answer) is first given its place by `plan`. A 429 stays the failure that it is; what it asks for is a pause
     before the next request to that endpoint, never a wait inside a timed one.
 
     - **Starts.** `options.spread_s` is shared out equally over the suites; of the n probes of an endpoint one is
@@ -133,6 +134,10 @@ class Pacer:
             incomplete = together > 1 and of != together
             self._planned[probe.request_id] = _Place(now + offset, number, incomplete)
         return caps
+
+    def plan(self, probe: Probe, after_s: float = 0.0) -> None:
+        """Give a place to a probe of this suite that was not planned at its beginning: `after_s` from now, last."""
+        self._planned[probe.request_id] = _Place(self._clock() + round(after_s * NS_PER_S), len(self._planned), False)
 
     async def enter(self, probe: Probe) -> Admission:
         """Wait until `probe` may be sent, or until it is clear that it will not be."""

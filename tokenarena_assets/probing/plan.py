@@ -5,18 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from itertools import zip_longest
 from typing import Any
 
+from tokenarena_assets.context import ladder_of, rungs_of, worst_case
+from tokenarena_assets.context.records import Mode
 from tokenarena_assets.endpoints.catalog import Endpoint
 from tokenarena_assets.errors import TokenArenaError
+from tokenarena_assets.probing.before import ITEM_SUITES, Before
+from tokenarena_assets.probing.inputs import Anchors, Inputs, anchors_in_force, items_file_in_force
 from tokenarena_assets.suites import reading
 from tokenarena_assets.suites.items import rng_for
 from tokenarena_assets.suites.suite import SUITE_VERSION, SUITES, Question, SuiteSizes, main_size, questions
+from tokenarena_assets.suites.tiers import math_available
 
 # An upper estimate for prompts in any public tokenizer: forecasts must not be too low.
 CHARS_PER_TOKEN_LOWER = 2
@@ -25,6 +30,12 @@ CHAT_TEMPLATE_TOKENS = 16
 FIT_MARGIN = 1.5
 # Where `extra_body` may set another cap on output than the suite's, by whatever name the API has for it.
 OUTPUT_CAPS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens"})
+# A prompt of the context suite is made to measure, but by two calibration calls: it may come out so much longer.
+CONTEXT_MARGIN = 1.2
+MONDAY = 0
+MATH_SHARE = 0.6  # of an endpoint's `quality_items`
+NOTHING_BEFORE = Before()
+NO_INPUTS = Inputs()
 DAY_CAP_VARIABLE = "TOKENARENA_MAX_USD_PER_DAY"
 DEFAULT_DAY_CAP_USD = Decimal(20)
 
@@ -61,6 +72,8 @@ class PlanOptions:
     `max_round_usd` and `max_day_usd` cap what may be spent in all; each endpoint may have a cap of its own in the
     catalog. `spread_s` is the time over which the starts are spread, `workers` the number of processes that send (0: as
     many as are needed), `max_pause_s` how long an endpoint may ask to be left alone in a round before it is given up.
+    `anchors` are the files of public sets by name, `items_file` that of one's own items. An item whose answer was lost
+    is asked again after `retry_pause_s`, then after twice and four times as long.
     """
 
     suites: tuple[str, ...] = SUITES
@@ -73,6 +86,9 @@ class PlanOptions:
     spread_s: float = 0.0
     max_pause_s: float = 120.0
     workers: int = 0
+    anchors: Anchors = field(default_factory=anchors_in_force)
+    items_file: str | None = field(default_factory=items_file_in_force)
+    retry_pause_s: float = 1.0
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> PlanOptions:
@@ -88,6 +104,7 @@ class PlanOptions:
             | amounts
             | {
                 "suites": tuple(record["suites"]),
+                "anchors": tuple((str(name), str(path)) for name, path in record["anchors"]),
                 "sizes": SuiteSizes(**sizes | {"prompt_tokens": tuple(sizes["prompt_tokens"])}),
             }
         )
@@ -103,14 +120,44 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class ContextPlan:
+    """What the context suite may ask of one endpoint at most: which requests it takes shows as it goes.
+
+    `search_id` names it in the round. Tokens are of all requests together, but for `output_tokens`, the cap of one.
+    """
+
+    search_id: str
+    endpoint_id: str
+    tier: str
+    mode: Mode
+    known_tokens: int | None
+    advertised_tokens: int | None
+    most_tokens: int
+    output_tokens: int
+    requests: int
+    input_tokens_max: int
+    output_tokens_max: int
+    spent_usd: Decimal = Decimal(0)  # by an earlier try
+
+    def usd_at_most(self, endpoint: Endpoint) -> Decimal | None:
+        """What the rest of it may cost; None where the catalog has no price."""
+        usd = usd_of_tokens(self.input_tokens_max, self.output_tokens_max, endpoint)
+        return None if usd is None else max(Decimal(0), usd - self.spent_usd)
+
+
+@dataclass(frozen=True, slots=True)
 class ForecastRow:
-    """What a round will ask of one endpoint: an upper estimate, output at its cap."""
+    """What a round will ask of one endpoint: an upper estimate, output at its cap.
+
+    `context_requests` of the requests are at most what the context suite takes.
+    """
 
     endpoint_id: str
     requests: int
     input_tokens_max: int
     output_tokens_max: int
     usd_max: Decimal | None  # None: the catalog has no price
+    context_requests: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,32 +217,76 @@ def fit_of(endpoint: Endpoint, options: PlanOptions) -> Fit:
     return Fit(tuple(speed), () if no_burst else tuple(speed), tuple(m for m in misfits if m.suite in options.suites))
 
 
+def misfits_of(endpoint: Endpoint, options: PlanOptions, day: date, inputs: Inputs = NO_INPUTS) -> tuple[Misfit, ...]:
+    """All that `options` ask and the endpoint cannot take, the items of `day` included."""
+    found = list(fit_of(endpoint, options).misfits)
+    for suite in options.suites:
+        if suite in ITEM_SUITES:
+            reason = _no_items(endpoint, suite, options, day, inputs)
+        else:
+            reason = _no_context(endpoint, options) if suite == "context" else None
+        if reason is not None:
+            found.append(Misfit(endpoint.endpoint_id, suite, None, reason))
+    return tuple(found)
+
+
+def _no_items(endpoint: Endpoint, suite: str, options: PlanOptions, day: date, inputs: Inputs) -> str | None:
+    """Why an endpoint cannot be asked the items of a suite; None: it can, or there are none."""
+    if suite == "quality_math" and endpoint.quality_tier != "tiny" and (reason := math_available()) is not None:
+        return reason
+    asked = _item_questions(endpoint, suite, options, day, "", NOTHING_BEFORE, inputs)
+    outputs = [output_tokens_at_most(question, endpoint) for question in asked]
+    window = max((input_tokens_at_most(q) + cap for q, cap in zip(asked, outputs, strict=True)), default=0)
+    minute = max((input_tokens_about(q) + cap for q, cap in zip(asked, outputs, strict=True)), default=0)
+    tpm = endpoint.limits.tpm
+    if endpoint.context_tokens is not None and window > endpoint.context_tokens:
+        return f"may need {window} tokens of context, of {endpoint.context_tokens} (quality_output_tokens sets the cap)"
+    if tpm is not None and minute > tpm:
+        return f"may need {minute} tokens, of {tpm} a minute (quality_output_tokens sets the cap)"
+    return None
+
+
+def _no_context(endpoint: Endpoint, options: PlanOptions) -> str | None:
+    """Why the effective context of an endpoint cannot be searched; None: it can."""
+    ladder, tpm = ladder_of(endpoint.quality_tier), endpoint.limits.tpm
+    most = context_most_tokens(endpoint, options.sizes)
+    if rungs_of(ladder, endpoint.context_tokens, None) == ():
+        return f"{endpoint.context_tokens} tokens of context are too few for a ladder of lengths"
+    if rungs_of(ladder, endpoint.context_tokens, most) == ():
+        limit = f"{most} tokens" if tpm is None else f"{tpm} tokens a minute"
+        return f"may need more than {limit} even on the shortest rung"
+    return None
+
+
 def make_plan(
     endpoints: Sequence[Endpoint],
     options: PlanOptions,
     *,
     day: date,
     round_id: str,
-    ordinal: int,
-    burst_before: Collection[str] = (),
+    before: Before = NOTHING_BEFORE,
+    inputs: Inputs = NO_INPUTS,
 ) -> dict[str, list[Probe]]:
     """Probes by suite, in the order in which they are sent: endpoints interleaved, shuffled by the round's seed.
 
-    `burst_before` are the endpoints whose burst of the day is behind them: `parallel` is asked once a day. A suite that
-    nobody is asked is left out.
+    What `before` says was asked or answered is not asked again. A suite that nobody is asked is left out, and so is
+    `context`, whose requests show as it goes: see :func:`context_plans`.
     """
     plan: dict[str, list[Probe]] = {}
     for suite in options.suites:
         rows = []
         for endpoint in endpoints:
-            fit = fit_of(endpoint, options)
-            fitting = fit.speed if suite == "speed" else fit.parallel
-            if suite == "parallel" and endpoint.endpoint_id in burst_before:
-                fitting = ()
-            asked = questions(
-                suite, day, ordinal, round_id, options.sizes, endpoint_id=endpoint.endpoint_id, fitting=fitting
-            )
-            rows.append([Probe(_request_id(round_id, endpoint, q), endpoint.endpoint_id, q) for q in asked])
+            name = endpoint.endpoint_id
+            if suite in ITEM_SUITES:
+                unfit = _no_items(endpoint, suite, options, day, inputs) is not None
+                asked = [] if unfit else _item_questions(endpoint, suite, options, day, round_id, before, inputs)
+            else:
+                fit = fit_of(endpoint, options)
+                fitting = fit.speed if suite == "speed" else fit.parallel
+                if suite == "parallel" and before.was_asked(suite, name):
+                    fitting = ()
+                asked = list(questions(suite, day, round_id, options.sizes, endpoint_id=name, fitting=fitting))
+            rows.append([Probe(request_id(round_id, name, question), name, question) for question in asked])
         rng = rng_for("order", round_id, suite)
         probes: list[Probe] = []
         if suite == "parallel":  # bursts are whole: one endpoint after the other
@@ -211,19 +302,114 @@ def make_plan(
     return plan
 
 
-def _request_id(round_id: str, endpoint: Endpoint, question: Question) -> str:
-    parts = "|".join((round_id, endpoint.endpoint_id, question.suite, question.key))
+def _item_questions(
+    endpoint: Endpoint,
+    suite: str,
+    options: PlanOptions,
+    day: date,
+    round_id: str,
+    before: Before,
+    inputs: Inputs,
+) -> list[Question]:
+    skipped = before.skipped(suite, endpoint.endpoint_id)
+    if skipped is None:
+        return []
+    return list(
+        questions(
+            suite,
+            day,
+            round_id,
+            sizes_of(endpoint, options.sizes),
+            endpoint_id=endpoint.endpoint_id,
+            tier=endpoint.quality_tier,
+            skip_items=skipped,
+            extra_items=inputs.items.get(suite, ()),
+            output_tokens=options.sizes.quality_output_tokens or endpoint.quality_output_tokens,
+        )
+    )
+
+
+def sizes_of(endpoint: Endpoint, sizes: SuiteSizes) -> SuiteSizes:
+    """The sizes for one endpoint: of the day's items no more than its `quality_items`, 60 of 100 of them math."""
+    if endpoint.quality_items is None:
+        return sizes
+    math = round(MATH_SHARE * endpoint.quality_items)
+    return replace(
+        sizes,
+        math_items=min(sizes.math_items, math),
+        code_items=min(sizes.code_items, endpoint.quality_items - math),
+    )
+
+
+def context_plans(
+    endpoints: Sequence[Endpoint],
+    options: PlanOptions,
+    *,
+    day: date,
+    round_id: str,
+    before: Before = NOTHING_BEFORE,
+) -> list[ContextPlan]:
+    """What the context suite may ask of each endpoint that the day has not asked yet.
+
+    An endpoint of which no effective context is known is searched cold; else, on a Monday, on the full ladder; else one
+    request looks after what is known.
+    """
+    found = []
+    for endpoint in endpoints if "context" in options.suites else ():
+        name = endpoint.endpoint_id
+        if before.was_asked("context", name) or _no_context(endpoint, options) is not None:
+            continue
+        most, output = context_most_tokens(endpoint, options.sizes), _context_output_tokens(endpoint, options.sizes)
+        known = before.context_tokens.get(name)
+        mode: Mode = "cold" if known is None else "full" if day.weekday() == MONDAY else "sentinel"
+        worst = worst_case(ladder_of(endpoint.quality_tier), endpoint.context_tokens, mode, most, output, known)
+        found.append(
+            ContextPlan(
+                hashlib.sha256(f"{round_id}|{name}|context".encode()).hexdigest()[:24],
+                name,
+                endpoint.quality_tier,
+                mode,
+                known,
+                endpoint.context_tokens,
+                most,
+                output,
+                worst.requests,
+                worst.input_tokens,
+                worst.output_tokens,
+            )
+        )
+    return found
+
+
+def context_most_tokens(endpoint: Endpoint, sizes: SuiteSizes) -> int:
+    """The longest prompt of the context suite, in tokens: as the sizes allow, and as fits in a minute's tokens."""
+    tpm = endpoint.limits.tpm
+    if tpm is None:
+        return sizes.context_most_tokens
+    return min(sizes.context_most_tokens, round((tpm - _context_output_tokens(endpoint, sizes)) / CONTEXT_MARGIN))
+
+
+def _context_output_tokens(endpoint: Endpoint, sizes: SuiteSizes) -> int:
+    # Who thinks before quality answers thinks before these.
+    return max(sizes.context_output_tokens, endpoint.quality_output_tokens or 0, *_caps_in(endpoint.extra_body))
+
+
+def request_id(round_id: str, endpoint_id: str, question: Question) -> str:
+    """The identity of a probe: of its round, endpoint, question and attempt."""
+    key = question.key if question.attempt == 1 else f"{question.key}#{question.attempt}"
+    parts = "|".join((round_id, endpoint_id, question.suite, key))
     return hashlib.sha256(parts.encode()).hexdigest()[:24]
 
 
-def plan_key(endpoints: Sequence[Endpoint], options: PlanOptions) -> str:
+def plan_key(endpoints: Sequence[Endpoint], options: PlanOptions, *, day: date, inputs: Inputs = NO_INPUTS) -> str:
     """A hash of all that makes the plan, the round's id left out: a round cut off is completed under the same key."""
     content = {
         "suite_version": SUITE_VERSION,
         "suites": options.suites,
         "sizes": asdict(options.sizes),
         "endpoints": [endpoint.model_dump(mode="json", exclude={"limits"}) for endpoint in endpoints],
-        "misfits": [asdict(misfit) for endpoint in endpoints for misfit in fit_of(endpoint, options).misfits],
+        "misfits": [asdict(misfit) for endpoint in endpoints for misfit in misfits_of(endpoint, options, day, inputs)],
+        "files": inputs.sha256,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -254,31 +440,47 @@ def _caps_in(value: Any) -> Iterator[int]:
 
 def usd_at_most(probe: Probe, endpoint: Endpoint) -> Decimal | None:
     """What one probe may cost; None where the catalog has no price."""
+    question = probe.question
+    return usd_of_tokens(input_tokens_at_most(question), output_tokens_at_most(question, endpoint), endpoint)
+
+
+def usd_of_tokens(tokens_in: int, tokens_out: int, endpoint: Endpoint) -> Decimal | None:
+    """What so many tokens cost at list price; None where the catalog has no price."""
     price = endpoint.price
     if price is None:
         return None
-    tokens_in = input_tokens_at_most(probe.question)
-    tokens_out = output_tokens_at_most(probe.question, endpoint)
     return (tokens_in * price.input_usd_per_mtok + tokens_out * price.output_usd_per_mtok) / 1_000_000
 
 
-def forecast(plan: Mapping[str, Sequence[Probe]], endpoints: Sequence[Endpoint]) -> list[ForecastRow]:
+def forecast(
+    plan: Mapping[str, Sequence[Probe]], endpoints: Sequence[Endpoint], contexts: Sequence[ContextPlan] = ()
+) -> list[ForecastRow]:
     """An upper estimate of tokens and dollars by endpoint, in the catalog's order."""
     own: dict[str, list[Probe]] = {endpoint.endpoint_id: [] for endpoint in endpoints}
     for probes in plan.values():
         for probe in probes:
             own[probe.endpoint_id].append(probe)
+    searches = {search.endpoint_id: search for search in contexts}
     rows = []
     for endpoint in endpoints:
-        asked = own[endpoint.endpoint_id]
-        costs = [cost for probe in asked if (cost := usd_at_most(probe, endpoint)) is not None]
+        asked, search = own[endpoint.endpoint_id], searches.get(endpoint.endpoint_id)
+        costs = [usd_at_most(probe, endpoint) for probe in asked]
+        tokens_in = sum(input_tokens_at_most(probe.question) for probe in asked)
+        tokens_out = sum(output_tokens_at_most(probe.question, endpoint) for probe in asked)
+        requests = 0
+        if search is not None:
+            costs.append(search.usd_at_most(endpoint))
+            tokens_in += search.input_tokens_max
+            tokens_out += search.output_tokens_max
+            requests = search.requests
         rows.append(
             ForecastRow(
                 endpoint.endpoint_id,
-                len(asked),
-                sum(input_tokens_at_most(probe.question) for probe in asked),
-                sum(output_tokens_at_most(probe.question, endpoint) for probe in asked),
-                None if endpoint.price is None else sum(costs, start=Decimal(0)),
+                len(asked) + requests,
+                tokens_in,
+                tokens_out,
+                None if endpoint.price is None else sum((cost for cost in costs if cost is not None), start=Decimal(0)),
+                requests,
             )
         )
     return rows

@@ -46,7 +46,7 @@ class _Part(BaseModel):
 
 
 class ItemRecord(_Part):
-    """The item that a quality probe asked, with its gold answer (never sent)."""
+    """The item that a probe asked, with its gold answer (never sent); `source`: who made it, `tier`: for whom."""
 
     item_id: str
     family: str
@@ -55,6 +55,9 @@ class ItemRecord(_Part):
     difficulty: str
     answer_type: str
     answer_value: str
+    tier: str = "tiny"
+    source: str = "generated"
+    tolerance: str | None = None
 
 
 class StampsRecord(_Part):
@@ -103,6 +106,7 @@ class ProbeRecord(_Part):
     endpoint_id: str = Field(min_length=1)
     suite: str
     prompt_tokens_target: Positive | None = None
+    attempt: Positive = 1
     expects_cache: bool = False
     source: SourceRecord | None = None
     started_at: datetime

@@ -8,7 +8,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -20,30 +20,36 @@ from tokenarena_assets import __version__
 from tokenarena_assets.endpoints.catalog import Endpoint
 from tokenarena_assets.errors import SpendCapError, TokenArenaError
 from tokenarena_assets.probing.apis import adapter_for
+from tokenarena_assets.probing.before import Before, before
 from tokenarena_assets.probing.certificate import Budget, Certificate, append_certificate
 from tokenarena_assets.probing.client import unsent_record
 from tokenarena_assets.probing.exchange import Limits
+from tokenarena_assets.probing.inputs import Inputs, load_inputs
 from tokenarena_assets.probing.plan import (
+    ContextPlan,
     ForecastRow,
     Misfit,
     PlanOptions,
     Probe,
-    fit_of,
+    context_plans,
     forecast,
     make_plan,
+    misfits_of,
     plan_key,
 )
+from tokenarena_assets.probing.retries import Purse, Recorded, recorded_of
 from tokenarena_assets.probing.session import Progress, run_session
-from tokenarena_assets.probing.spend import Cut, booked_spend, cut_back
+from tokenarena_assets.probing.spend import NOTHING, Booked, Cut, booked_spend, cost_of, cut_back
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.rawlog import RoundFiles, RoundWriter, is_being_written, request_ids, rounds_of
+from tokenarena_assets.storage.rawlog import RoundFiles, RoundWriter, is_being_written, rounds_of
 
 
 @dataclass(frozen=True, slots=True)
 class RoundPlan:
     """A round about to be run: which probes, at what cost at most, what is not asked and why, what an earlier try left.
 
-    `forecast` is of what is still to be sent.
+    `forecast` is of what is still to be sent; `contexts` are the searches of the context suite; `purse` is what the
+    caps leave beyond that forecast.
     """
 
     day: date
@@ -58,6 +64,8 @@ class RoundPlan:
     booked_usd: Decimal  # of the day, before this try
     resumed: RoundFiles | None
     manifest: dict[str, Any]
+    contexts: tuple[ContextPlan, ...] = ()
+    purse: Purse = field(default_factory=Purse)
 
     @property
     def usd_max(self) -> Decimal:
@@ -72,7 +80,7 @@ class RoundPlan:
     @property
     def nothing_to_send(self) -> str | None:
         """Why a round would send nothing at all; None where it sends something, or has something to complete."""
-        if self.probes or self.resumed is not None:
+        if self.probes or self.contexts or self.resumed is not None:
             return None
         return "; ".join(sorted({cut.reason for cut in self.cuts}))
 
@@ -138,12 +146,14 @@ def plan_round(home: Home, day: date, endpoints: Sequence[Endpoint], options: Pl
         )
     for endpoint in endpoints:
         adapter_for(endpoint.api)
-    key = plan_key(endpoints, options)
+    inputs = load_inputs(options.anchors, options.items_file)
+    key = plan_key(endpoints, options, day=day, inputs=inputs)
     existing = rounds_of(home, day)
     resumed = next((r for r in existing if _resumable(r, key)), None)
     if resumed is not None and resumed.manifest is not None:
-        return _plan(home, day, endpoints, options, resumed, resumed.manifest)
+        return _plan(home, day, endpoints, options, inputs, resumed, resumed.manifest)
     started = datetime.now(UTC)
+    earlier = before(home, day, options.suites)
     manifest = {
         "schema_version": 1,
         "round_id": f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
@@ -152,14 +162,17 @@ def plan_round(home: Home, day: date, endpoints: Sequence[Endpoint], options: Pl
         "started_at": started.isoformat(timespec="milliseconds"),
         "plan_key": key,
         "options": json.loads(json.dumps(asdict(options), default=str)),
-        "burst_before": sorted(_bursts_of(existing)),
+        "files": inputs.sha256,
+        "before": earlier.as_record({suite: [e.endpoint_id for e in endpoints] for suite in options.suites}),
         "endpoints": [
             endpoint.model_dump(mode="json") | {"endpoint_id": endpoint.endpoint_id} for endpoint in endpoints
         ],
         "client": {"tokenarena": __version__, "httpx": httpx.__version__, "python": platform.python_version()},
     }
-    plan = _plan(home, day, endpoints, options, None, manifest)
-    bursts = {probe.endpoint_id for probe in plan.probes.get("parallel", ())}
+    plan = _plan(home, day, endpoints, options, inputs, None, manifest)
+    asked = {suite: sorted({probe.endpoint_id for probe in probes}) for suite, probes in plan.probes.items()}
+    if plan.contexts:
+        asked["context"] = sorted(search.endpoint_id for search in plan.contexts)
     manifest |= {
         "forecast": [_as_json(row) for row in plan.forecast],
         "cuts": [_as_json(row) for row in plan.cuts],
@@ -167,24 +180,16 @@ def plan_round(home: Home, day: date, endpoints: Sequence[Endpoint], options: Pl
         "cannot_be_capped": plan.unpriced,
         "booked_usd": str(plan.booked_usd),
         "spread_s": options.spread_s,
-        "bursts": sorted(bursts),
+        "before": earlier.as_record(asked),
+        "asked": asked,
+        "contexts": [_as_json(search) for search in plan.contexts],
     }
     return plan
 
 
-def _as_json(row: ForecastRow | Cut | Misfit) -> dict[str, Any]:
+def _as_json(row: ForecastRow | Cut | Misfit | ContextPlan) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(json.dumps(asdict(row), default=str))
     return content
-
-
-def _bursts_of(rounds: Sequence[RoundFiles]) -> set[str]:
-    """Endpoints that had their burst of the day: in a round that was completed, or that is being written."""
-    bursts: set[str] = set()
-    for found in rounds:
-        completed = found.seal is not None and found.seal.get("state") == "complete"
-        if found.manifest is not None and (completed or (found.is_open and is_being_written(found.log))):
-            bursts |= set(found.manifest.get("bursts", ()))
-    return bursts
 
 
 def _plan(
@@ -192,37 +197,76 @@ def _plan(
     day: date,
     endpoints: Sequence[Endpoint],
     options: PlanOptions,
+    inputs: Inputs,
     resumed: RoundFiles | None,
     manifest: dict[str, Any],
 ) -> RoundPlan:
-    round_id, burst_before = manifest["round_id"], manifest["burst_before"]
-    planned = make_plan(
-        endpoints, options, day=day, round_id=round_id, ordinal=manifest["ordinal"], burst_before=burst_before
-    )
-    misfits = tuple(misfit for endpoint in endpoints for misfit in fit_of(endpoint, options).misfits)
-    if not planned:
+    round_id, earlier = manifest["round_id"], Before.from_record(manifest["before"])
+    planned = make_plan(endpoints, options, day=day, round_id=round_id, before=earlier, inputs=inputs)
+    searches = context_plans(endpoints, options, day=day, round_id=round_id, before=earlier)
+    misfits = tuple(misfit for endpoint in endpoints for misfit in misfits_of(endpoint, options, day, inputs))
+    if not planned and not searches:
         why = "; ".join(sorted({f"{misfit.suite}: {misfit.reason}" for misfit in misfits}))
         raise TokenArenaError(
-            f"there is nothing to ask: {why or 'the burst of the day was sent already'}",
+            f"there is nothing to ask: {why or 'what is asked once a day was answered already'}",
             mend="ask another suite, or raise the limits",
         )
     booked = booked_spend(home, day)
-    done = frozenset(request_ids(resumed.log)) if resumed is not None else frozenset()
-    affordable = cut_back(planned, endpoints, options, booked, round_id, done=done)
-    left = {suite: [p for p in probes if p.request_id not in done] for suite, probes in affordable.probes.items()}
+    recorded = recorded_of(resumed.log) if resumed is not None else Recorded()
+    searches = _less_spent(searches, recorded, endpoints)
+    affordable = cut_back(
+        planned, endpoints, options, booked, round_id, done=frozenset(recorded.statuses), contexts=searches
+    )
+    left = {
+        suite: [probe for probe in probes if probe.request_id not in recorded.statuses]
+        for suite, probes in affordable.probes.items()
+    }
+    rows = forecast(left, endpoints, affordable.contexts)
     return RoundPlan(
         day,
         round_id,
         tuple(endpoints),
         options,
         affordable.probes,
-        forecast(left, endpoints),
+        rows,
         affordable.unsent,
         affordable.cuts,
         misfits,
         booked.total,
         resumed,
         manifest,
+        affordable.contexts,
+        _purse(rows, endpoints, options, booked, round_id),
+    )
+
+
+def _less_spent(
+    searches: Sequence[ContextPlan], recorded: Recorded, endpoints: Sequence[Endpoint]
+) -> list[ContextPlan]:
+    prices = {endpoint.endpoint_id: endpoint.price for endpoint in endpoints}
+    spent: dict[str, Decimal] = {}
+    for record in recorded.context.values():
+        price = prices.get(str(record.get("endpoint_id")))
+        if price is not None:
+            spent[record["endpoint_id"]] = spent.get(record["endpoint_id"], NOTHING) + cost_of(record, price)
+    return [replace(search, spent_usd=spent.get(search.endpoint_id, NOTHING)) for search in searches]
+
+
+def _purse(
+    rows: Sequence[ForecastRow], endpoints: Sequence[Endpoint], options: PlanOptions, booked: Booked, round_id: str
+) -> Purse:
+    """What the caps leave beyond what is planned."""
+    planned = {row.endpoint_id: row.usd_max or NOTHING for row in rows}
+    allowed = min(options.max_day_usd - booked.total, options.max_round_usd - booked.by_round.get(round_id, NOTHING))
+    return Purse(
+        allowed - sum(planned.values(), start=NOTHING),
+        {
+            endpoint.endpoint_id: endpoint.limits.max_usd_per_day
+            - booked.by_endpoint.get(endpoint.endpoint_id, NOTHING)
+            - planned[endpoint.endpoint_id]
+            for endpoint in endpoints
+            if endpoint.limits.max_usd_per_day is not None
+        },
     )
 
 
@@ -242,10 +286,11 @@ def plan_of_cut_off(home: Home, day: date) -> RoundPlan | None:
                 for entry in found.manifest["endpoints"]
             ]
             options = PlanOptions.from_record(found.manifest["options"])
-        except (KeyError, TypeError, ValueError, ArithmeticError):
+            inputs = load_inputs(options.anchors, options.items_file)
+        except (KeyError, TypeError, ValueError, ArithmeticError, TokenArenaError):  # the last: a file is gone
             continue
-        if _resumable(found, plan_key(recorded, options)):
-            return _plan(home, day, recorded, options, found, found.manifest)
+        if _resumable(found, plan_key(recorded, options, day=day, inputs=inputs)):
+            return _plan(home, day, recorded, options, inputs, found, found.manifest)
     return None
 
 
@@ -283,8 +328,8 @@ def run_round(
 
     writer = RoundWriter(home, plan.day, plan.round_id, plan.manifest if plan.resumed is None else None)
     try:
-        done = request_ids(writer.path) if plan.resumed is not None else set()
-        cut = [(probe, reason) for probe, reason in plan.unsent if probe.request_id not in done]
+        recorded = recorded_of(writer.path) if plan.resumed is not None else Recorded()
+        cut = [(probe, reason) for probe, reason in plan.unsent if probe.request_id not in recorded.statuses]
         identity = {"round_id": plan.round_id, "day": plan.day.isoformat()}
         for probe, reason in cut:
             writer.append(unsent_record(probe, reason, identity=identity, scheduled_ns=time.perf_counter_ns()))
@@ -296,14 +341,19 @@ def run_round(
             limits=limits or Limits(),
             budget=budget or Budget.in_force(),
             progress=progress,
-            done=done,
+            recorded=recorded,
         )
         path = writer.seal("complete")
     finally:
         writer.close()
     by_status = session.by_status + Counter({"not_sent": len(cut)})
     return RoundOutcome(
-        plan.round_id, path, len(done), session.written + len(cut), dict(by_status), tuple(session.certificates)
+        plan.round_id,
+        path,
+        len(recorded.statuses),
+        session.written + len(cut),
+        dict(by_status),
+        tuple(session.certificates),
     )
 
 

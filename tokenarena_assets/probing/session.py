@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -28,8 +28,11 @@ from tokenarena_assets.probing.digest import Digester
 from tokenarena_assets.probing.exchange import Limits, http_client, tls_context
 from tokenarena_assets.probing.loop_lag import LoopLag
 from tokenarena_assets.probing.pacing import Pacer, caps_of
-from tokenarena_assets.probing.plan import Probe
+from tokenarena_assets.probing.plan import ContextPlan, Probe, usd_at_most
 from tokenarena_assets.probing.record import ANSWERED
+from tokenarena_assets.probing.retries import Purse, Recorded, again, limits_of, next_attempt
+from tokenarena_assets.probing.search import search_context
+from tokenarena_assets.probing.spend import cost_of
 from tokenarena_assets.probing.transport import StampedTransport
 from tokenarena_assets.processes import ahead_of_others
 from tokenarena_assets.storage.rawlog import encoded
@@ -63,6 +66,9 @@ class Share:
     limits: Limits
     budget: Budget
     number: int = 0
+    contexts: tuple[ContextPlan, ...] = ()
+    purse: Purse = field(default_factory=Purse)
+    recorded: Recorded = field(default_factory=Recorded)  # by an earlier try
 
 
 class Sink(Protocol):
@@ -86,16 +92,29 @@ def run_session(
     limits: Limits,
     budget: Budget,
     progress: Progress | None,
-    done: set[str],
+    recorded: Recorded,
 ) -> SessionOutcome:
-    """Send what `done` does not name; each record, encoded, goes to `write` as it ends, each certificate to `certify`.
+    """Send what `recorded` lacks; each record, encoded, goes to `write` as it ends, each certificate to `certify`.
 
     Raises:
         TokenArenaError: a worker process was lost, or the reference server cannot be run.
     """
-    left = {suite: [probe for probe in probes if probe.request_id not in done] for suite, probes in plan.probes.items()}
+    left = {
+        suite: [attempt for probe in probes if (attempt := next_attempt(probe, plan.round_id, recorded.statuses))]
+        for suite, probes in plan.probes.items()
+    }
     tally = _Tally(write, certify, progress, {suite: len(probes) for suite, probes in left.items()})
-    shares = shares_of(Share(plan, left, plan.options.at_once, limits, budget), workers_of(plan))
+    whole = Share(
+        plan,
+        left,
+        plan.options.at_once,
+        limits,
+        budget,
+        contexts=plan.contexts,
+        purse=replace(plan.purse, by_endpoint=dict(plan.purse.by_endpoint)),
+        recorded=recorded,
+    )
+    shares = shares_of(whole, workers_of(plan))
     if len(shares) == 1:
         with undisturbed():
             asyncio.run(_Loop(shares[0], base_urls, tally).run())
@@ -126,7 +145,9 @@ class _Tally:
         self._done[suite] += 1
         self._failed[suite] += status not in ANSWERED
         if self._progress:
-            self._progress(suite, self._done[suite], self._sizes[suite], self._failed[suite])
+            # Further attempts, and what a search asks, show as it goes.
+            size = max(self._sizes.get(suite, 0), self._done[suite])
+            self._progress(suite, self._done[suite], size, self._failed[suite])
 
     def certificate(self, found: Certificate) -> None:
         self._certify(found)
@@ -136,7 +157,8 @@ class _Tally:
 def workers_of(plan: RoundPlan) -> int:
     """How many processes send: as asked, else as many as the streams that the caps allow at once need."""
     options = plan.options
-    most = max((caps_of(suite, options, plan.endpoints).at_once for suite in plan.probes), default=1)
+    suites = [*plan.probes, *(["context"] if plan.contexts else [])]
+    most = max((caps_of(suite, options, plan.endpoints).at_once for suite in suites), default=1)
     return options.workers or -(-most // STREAMS_PER_LOOP)
 
 
@@ -159,14 +181,22 @@ def shares_of(whole: Share, workers: int) -> list[Share]:
         shares.append(
             replace(
                 whole,
-                plan=replace(whole.plan, endpoints=own, probes={}),
+                plan=replace(whole.plan, endpoints=own, probes={}, contexts=()),
                 probes={suite: [p for p in asked if p.endpoint_id in names] for suite, asked in whole.probes.items()},
                 at_once=burst + beyond * upto // len(endpoints) - beyond * before // len(endpoints),
                 number=number,
+                contexts=tuple(search for search in whole.contexts if search.endpoint_id in names),
+                purse=whole.purse.part(sorted(names), len(endpoints)),
+                recorded=_of_endpoints(whole.recorded, names),
             )
         )
         before = upto
     return shares
+
+
+def _of_endpoints(recorded: Recorded, names: set[str]) -> Recorded:
+    own = {name: record for name, record in recorded.context.items() if record.get("endpoint_id") in names}
+    return Recorded(context=own)
 
 
 @contextmanager
@@ -220,14 +250,15 @@ class _Loop:
 
     async def run(self) -> None:
         """Certify the client, send every suite in turn while it is watched."""
-        if not any(self._share.probes.values()):
+        if not any(self._share.probes.values()) and not self._share.contexts:
             return
         context = tls_context()
         loop, share = asyncio.get_running_loop(), self._share
         self._digester = Digester(loop)
         # Names are looked up in threads: with fewer of them a lookup would wait for others and count that as its own.
         loop.set_default_executor(ThreadPoolExecutor(share.at_once + THREADS_OF_OUR_OWN))
-        caps = [caps_of(suite, share.plan.options, share.plan.endpoints, share.at_once) for suite in share.probes]
+        suites = [*share.probes, *(["context"] if share.contexts else [])]
+        caps = [caps_of(suite, share.plan.options, share.plan.endpoints, share.at_once) for suite in suites]
         at_once = max((cap.at_once for cap in caps), default=1)
         async with AsyncExitStack() as stack:
             for endpoint in self._endpoints.values():
@@ -243,26 +274,68 @@ class _Loop:
             async with certifier.during(self._send_reference):
                 for suite, probes in share.probes.items():
                     self._pacer.begin(suite, probes)
-                    await self._all(probes)
+                    await _all(self._until_answered(probe) for probe in probes)
+                if share.contexts:
+                    self._pacer.begin("context", [])
+                    await _all(self._search(search) for search in share.contexts)
 
-    async def _all(self, probes: list[Probe]) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                for probe in probes:
-                    group.create_task(self._one(probe))
-        except BaseExceptionGroup as failures:
-            raise failures.exceptions[0] from None  # a full disk, say: all fail of it
+    async def _until_answered(self, probe: Probe) -> None:
+        """Send a probe, and again where that is due and can be paid."""
+        endpoint, purse, attempt = self._endpoints[probe.endpoint_id], self._share.purse, probe
+        while True:
+            usd = usd_at_most(attempt, endpoint)
+            if attempt.question.attempt > 1 and not purse.take(attempt.endpoint_id, usd):
+                return
+            record = await self._one(attempt)
+            if record is None:
+                return
+            if endpoint.price is not None and usd is not None:
+                purse.give(attempt.endpoint_id, usd - cost_of(record, endpoint.price))
+            following = again(attempt, self._share.plan.round_id, record["status"])
+            if following is None:
+                return
+            attempt = following
+            self._plan_again(attempt)
 
-    async def _one(self, probe: Probe) -> None:
+    def _plan_again(self, probe: Probe) -> None:
+        pause_s = self._share.plan.options.retry_pause_s * 2 ** (probe.question.attempt - 2)
+        self._pacer.plan(probe, pause_s)
+
+    async def _search(self, search: ContextPlan) -> None:
+        async def send(probe: Probe) -> dict[str, Any] | None:
+            if probe.question.attempt > 1:
+                self._plan_again(probe)
+            else:
+                self._pacer.plan(probe)
+            return await self._one(probe)
+
+        plan, endpoint = self._share.plan, self._endpoints[search.endpoint_id]
+        await search_context(
+            search,
+            endpoint,
+            day=plan.day,
+            round_id=plan.round_id,
+            send=send,
+            purse=self._share.purse,
+            recorded=self._share.recorded,
+        )
+
+    async def _one(self, probe: Probe) -> dict[str, Any] | None:
+        """Send one attempt; its record. None: it may not be sent; of a first attempt the round says so."""
         admission = await self._pacer.enter(probe)
         if admission.refusal is not None:
-            now = time.perf_counter_ns()
-            record = unsent_record(probe, admission.refusal, identity=self._identity, scheduled_ns=now)
-        else:
-            client, endpoint = self._clients[probe.endpoint_id], self._endpoints[probe.endpoint_id]
-            base_url = self._base_urls[probe.endpoint_id]
-            record = await self._send(client, endpoint, base_url, probe, admission.due_ns, admission.in_flight)
-            self._pacer.leave(probe, record)
+            if probe.question.attempt == 1:
+                now = time.perf_counter_ns()
+                self._write(probe, unsent_record(probe, admission.refusal, identity=self._identity, scheduled_ns=now))
+            return None
+        client, endpoint = self._clients[probe.endpoint_id], self._endpoints[probe.endpoint_id]
+        base_url = self._base_urls[probe.endpoint_id]
+        record = await self._send(client, endpoint, base_url, probe, admission.due_ns, admission.in_flight)
+        self._pacer.leave(probe, record)
+        self._write(probe, record)
+        return record
+
+    def _write(self, probe: Probe, record: dict[str, Any]) -> None:
         self._sink.record(probe.question.suite, record["status"], encoded(record))
 
     async def _send_reference(self, endpoint: Endpoint, base_url: str, probe: Probe) -> dict[str, Any]:
@@ -280,10 +353,19 @@ class _Loop:
             identity=self._identity,
             scheduled_ns=due_ns,
             in_flight=in_flight,
-            limits=self._share.limits,
+            limits=limits_of(probe.question, self._share.limits),
             lag=self._lag,
             digester=self._digester,
         )
+
+
+async def _all(coroutines: Iterable[Coroutine[Any, Any, None]]) -> None:
+    try:
+        async with asyncio.TaskGroup() as group:
+            for coroutine in coroutines:
+                group.create_task(coroutine)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None  # a full disk, say: all fail of it
 
 
 def _in_processes(shares: list[Share], base_urls: Mapping[str, str], sink: Sink) -> None:

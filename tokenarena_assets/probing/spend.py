@@ -1,17 +1,21 @@
 """Money: what the rounds of a day have cost so far, and cutting a round back to what may still be spent.
 
-A round that could pass a cap is cut back, question by question, until its forecast is within every cap. **Order of
-the cut**: items of `quality_math` from the last one on; then the bursts of `parallel`, all of them; then `speed` probes
-from the last one on. Quality goes first because an item means the same at any hour, and a day has rounds enough to make
-up for it; a burst goes whole because a smaller one would measure something else; speed goes last because it is what the
-day is sampled for. Where a cap on all endpoints is passed, a question is cut for every endpoint, so that all keep the
-same ones; where the cap of one endpoint is passed, for that one. What has no price cannot be capped and is never cut;
-what costs nothing is not cut either.
+A round that could pass a cap is cut back until its forecast is within every cap. **Order of the cut**: searches of
+`context`, whole, the dearest first; then items of `anchor` and of `own`, from the last one on; then items of
+`quality_math` and `quality_code`, from the last ones on and so that their proportion stays; then the bursts of
+`parallel`, all of them; then `speed` probes from the last one on. Context goes first because one search costs as much
+as all the rest and a day without it has yesterday's; quality before speed because an item means the same at any hour,
+and a day has rounds enough to make up for it; a burst goes whole because a smaller one would measure something else;
+speed goes last because it is what the day is sampled for. Where a cap on all endpoints is passed, a question is cut for
+every endpoint, so that all keep the same ones; where the cap of one endpoint is passed, for that one. What has no price
+cannot be capped and is never cut; what costs nothing is not cut either. What a retry costs is seen to when it is sent
+(`retries.Purse`).
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -21,11 +25,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from tokenarena_assets.endpoints.catalog import Endpoint, ListPrice
-from tokenarena_assets.probing.plan import CHARS_PER_TOKEN_LOWER, PlanOptions, Probe, usd_at_most
+from tokenarena_assets.probing.plan import CHARS_PER_TOKEN_LOWER, ContextPlan, PlanOptions, Probe, usd_at_most
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import RoundFiles, is_being_written, records_of, rounds_of
 
-CUT_ORDER = ("quality_math", "parallel", "speed")
+# In which order suites are cut; those in one line together, in proportion.
+CUT_ORDER = (("anchor",), ("own",), ("quality_code", "quality_math"), ("parallel",), ("speed",))
 NOTHING = Decimal(0)
 PER_MTOK = 1_000_000
 
@@ -61,12 +66,13 @@ class Affordable:
     probes: dict[str, list[Probe]]
     unsent: tuple[tuple[Probe, str], ...]
     cuts: tuple[Cut, ...]
+    contexts: tuple[ContextPlan, ...] = ()
 
 
 def booked_spend(home: Home, day: date) -> Booked:
     """What the raw rounds of a day amount to: usage times the price in each round's own manifest.
 
-    A response of HTTP 200 without usage is booked by its characters, at the upper estimate of tokens; refused requests
+    A response of HTTP 2xx without usage is booked by its characters, at the upper estimate of tokens; refused requests
     and imported rows cost nothing. A round that another process is writing counts with its forecast where that is more.
     """
     by_endpoint: dict[str, Decimal] = {}
@@ -105,7 +111,9 @@ def _prices(manifest: Mapping[str, Any]) -> dict[str, ListPrice]:
 
 def cost_of(record: Mapping[str, Any], price: ListPrice) -> Decimal:
     """What one raw record cost at list price: its usage, else its characters, where it was answered at all."""
-    if record.get("source") is not None or record.get("http_status") != 200:
+    status = record.get("http_status")
+    answered = isinstance(status, int) and 200 <= status < 300
+    if record.get("source") is not None or not answered:
         return NOTHING
     usage = record.get("usage")
     usage = usage if isinstance(usage, dict) else {}
@@ -142,10 +150,11 @@ def cut_back(
     round_id: str,
     *,
     done: frozenset[str] = frozenset(),
+    contexts: Sequence[ContextPlan] = (),
 ) -> Affordable:
     """Leave out what would pass a cap, in the order that this module states; `done` was sent before and is kept."""
     catalog = {endpoint.endpoint_id: endpoint for endpoint in endpoints}
-    left = _Left(plan, catalog, done)
+    left = _Left(plan, contexts, catalog, done)
     for endpoint_id, endpoint in catalog.items():
         cap, spent = endpoint.limits.max_usd_per_day, booked.by_endpoint.get(endpoint_id, NOTHING)
         if cap is not None:
@@ -171,48 +180,71 @@ def usd(amount: Decimal) -> str:
     return f"${whole}{point}{places[:2]}{places[2:].rstrip('0')}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One thing to pay for: a probe, or a whole search."""
+
+    name: str
+    endpoint_id: str
+    usd: Decimal
+
+
 class _Left:
     """What is left of a plan while it is cut."""
 
     def __init__(
-        self, plan: Mapping[str, Sequence[Probe]], catalog: Mapping[str, Endpoint], done: frozenset[str]
+        self,
+        plan: Mapping[str, Sequence[Probe]],
+        contexts: Sequence[ContextPlan],
+        catalog: Mapping[str, Endpoint],
+        done: frozenset[str],
     ) -> None:
-        self._plan = plan
-        self._usd: dict[str, Decimal] = {}  # request_id -> what it may cost, where that is known and not nothing
-        self._reasons: dict[str, str] = {}  # request_id -> why it is cut
-        groups: dict[tuple[str, str], list[Probe]] = {}
-        for suite in sorted(plan, key=CUT_ORDER.index, reverse=True):
-            for probe in plan[suite]:
-                cost = usd_at_most(probe, catalog[probe.endpoint_id])
-                if cost and probe.request_id not in done:
-                    self._usd[probe.request_id] = cost
-                    burst = probe.question.together > 1
-                    groups.setdefault((suite, "" if burst else probe.question.key), []).append(probe)
-        self._groups = list(groups.values())[::-1]  # in the order in which they are cut
+        self._plan, self._contexts = plan, contexts
+        self._reasons: dict[str, str] = {}  # name -> why it is cut
+        # In the order in which they are cut.
+        searches = [
+            _Entry(search.search_id, search.endpoint_id, usd)
+            for search in contexts
+            if (usd := search.usd_at_most(catalog[search.endpoint_id]))
+        ]
+        self._groups = [[entry] for entry in sorted(searches, key=lambda entry: entry.usd, reverse=True)]
+        for suites in CUT_ORDER:
+            placed = [
+                (number / len(groups), group)
+                for suite in suites
+                for groups in [_groups(plan.get(suite, ()), catalog, done)]
+                for number, group in enumerate(groups, start=1)
+            ]
+            self._groups += [group for _, group in sorted(placed, key=lambda at: at[0], reverse=True)]
+        # What it may cost, where that is known and not nothing.
+        self._usd = {entry.name: entry.usd for group in self._groups for entry in group}
 
     def cut(self, allowed: Decimal, reason: str, endpoint_id: str | None = None) -> None:
         """Cut until the rest, of one endpoint or of all, may cost no more than `allowed`."""
         groups = [
-            [
-                probe
-                for probe in group
-                if endpoint_id in (None, probe.endpoint_id) and probe.request_id not in self._reasons
-            ]
+            [entry for entry in group if endpoint_id in (None, entry.endpoint_id) and entry.name not in self._reasons]
             for group in self._groups
         ]
-        total = sum((self._usd[probe.request_id] for group in groups for probe in group), start=NOTHING)
+        total = sum((entry.usd for group in groups for entry in group), start=NOTHING)
         for group in groups:
             if total <= allowed:
                 return
-            for probe in group:
-                self._reasons[probe.request_id] = reason
-                total -= self._usd[probe.request_id]
+            for entry in group:
+                self._reasons[entry.name] = reason
+                total -= entry.usd
 
     def result(self) -> Affordable:
         """The plan without what was cut."""
         kept: dict[str, list[Probe]] = {}
         unsent: list[tuple[Probe, str]] = []
         cuts: dict[tuple[str, str, str], list[Decimal]] = {}
+        requests: Counter[tuple[str, str, str]] = Counter()
+
+        def note(endpoint_id: str, suite: str, name: str, count: int) -> None:
+            where = (endpoint_id, suite, self._reasons[name])
+            cuts.setdefault(where, []).append(self._usd[name])
+            requests[where] += count
+
         for suite, probes in self._plan.items():
             own = [probe for probe in probes if probe.request_id not in self._reasons]
             if own:
@@ -220,6 +252,21 @@ class _Left:
             for probe in probes:
                 if (reason := self._reasons.get(probe.request_id)) is not None:
                     unsent.append((probe, f"cut: {reason}"))
-                    cuts.setdefault((probe.endpoint_id, suite, reason), []).append(self._usd[probe.request_id])
-        rows = [Cut(*where[:2], len(costs), sum(costs, start=NOTHING), where[2]) for where, costs in cuts.items()]
-        return Affordable(kept, tuple(unsent), tuple(rows))
+                    note(probe.endpoint_id, suite, probe.request_id, 1)
+        for search in self._contexts:
+            if search.search_id in self._reasons:
+                note(search.endpoint_id, "context", search.search_id, search.requests)
+        rows = [Cut(*at[:2], requests[at], sum(costs, start=NOTHING), at[2]) for at, costs in cuts.items()]
+        searched = tuple(search for search in self._contexts if search.search_id not in self._reasons)
+        return Affordable(kept, tuple(unsent), tuple(rows), searched)
+
+
+def _groups(probes: Sequence[Probe], catalog: Mapping[str, Endpoint], done: frozenset[str]) -> list[list[_Entry]]:
+    """What of a suite is cut together: a question, or all bursts."""
+    groups: dict[str, list[_Entry]] = {}
+    for probe in probes:
+        cost = usd_at_most(probe, catalog[probe.endpoint_id])
+        if cost and probe.request_id not in done:
+            key = "" if probe.question.together > 1 else probe.question.key
+            groups.setdefault(key, []).append(_Entry(probe.request_id, probe.endpoint_id, cost))
+    return list(groups.values())

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 FAILURES_IN = "e2e ms, failed = never"
+CONTEXT = "effective context"
+TRUNCATES = "TRUNCATES"
 Row = Mapping[str, Any]
 Cell = tuple[str, ...]  # its lines: the value, then interval and n
 
@@ -16,7 +18,7 @@ def leaderboard_columns(scale: int) -> list[str]:
     """Headers, in the order of :func:`leaderboard_cells`."""
     price = "$ per million correct" if scale == 1_000_000 else "$ per thousand correct"
     speeds = ["output tok/s", "TTFT ms", FAILURES_IN]
-    return ["rank", "endpoint", price, "quality", "vs ref.", *speeds, "blend $/Mtok", "success"]
+    return ["rank", "endpoint", price, "quality", "vs ref.", *speeds, "blend $/Mtok", "success", CONTEXT]
 
 
 def leaderboard_cells(rows: Sequence[Row], scale: int) -> list[list[Cell]]:
@@ -29,22 +31,29 @@ def leaderboard_cells(rows: Sequence[Row], scale: int) -> list[list[Cell]]:
             _rank(row),
             (str(row["endpoint_id"]),),
             _cost(row, scale),
-            _with_interval(row, "quality", "%"),
+            _quality(row),
             _verdict(row),
             _if_ranked(row, "output_speed_tok_s", row["output_speed_not_ranked_because"]),
             _if_ranked(row, "ttft_ms", row["ttft_not_ranked_because"]),
             _failures_in(row),
             ("no price",) if row["blended_usd_per_mtok"] is None else (f"{row['blended_usd_per_mtok']:.4f}",),
             ("-",) if row["success_rate"] is None else (_share(row["success_rate"]), f"n={row['success_rate_n']}"),
+            _context(row),
         ]
         for row in ordered
     ]
 
 
 def evidence_note(rows: Sequence[Row]) -> str | None:
-    """Which rounds of the day nothing or not everything is known of; None where all are certified."""
-    day = rows[0] if rows else {"n_rounds_void": 0, "n_rounds_uncertified": 0}
-    parts = []
+    """What a reader must know beside the figures; None where there is nothing.
+
+    Whether code is in them, who shortens prompts, and which rounds of the day nothing or not everything is known of.
+    """
+    day = rows[0] if rows else {"n_rounds_void": 0, "n_rounds_uncertified": 0, "domain_note": None}
+    parts = [f"Quality and dollars are of {day['domain_note']}"] if day["domain_note"] else []
+    truncating = sorted({str(row["endpoint_id"]) for row in rows if row["context_truncating"]})
+    if truncating:
+        parts.append(f"{TRUNCATES} prompts without an error: {', '.join(truncating)}")
     if day["n_rounds_void"]:
         parts.append(
             f"{day['n_rounds_void']} of {day['n_rounds']} rounds void (the prober's own error was over its budget) "
@@ -111,6 +120,22 @@ def _with_interval(row: Row, name: str, unit: str) -> Cell:
     if lo is None or hi is None:
         return (shown, "n too small", f"n={n}")
     return (shown, f"[{_number(factor * lo)}, {_number(factor * hi)}]", f"n={n}")
+
+
+def _quality(row: Row) -> Cell:
+    cell = _with_interval(row, "quality", "%")
+    return (*cell, "limited by the cap") if row["quality_truncation_limited"] else cell
+
+
+def _context(row: Row) -> Cell:
+    advertised, effective = row["context_advertised_tokens"], row["context_effective_tokens"]
+    of = () if advertised is None else (f"of {advertised:,}",)
+    if row["context_truncating"]:
+        return (TRUNCATES, *of)
+    if effective is not None:
+        return (f"{effective:,}", *of)
+    status = row["context_status"]
+    return ("-" if status is None else {"cannot_tell": "cannot tell", "ok": "none"}.get(status, status), *of)
 
 
 def _if_ranked(row: Row, name: str, not_ranked_because: str | None) -> Cell:

@@ -85,3 +85,34 @@ def leaderboard_tables(leaderboard: pl.DataFrame) -> str:
         parts.append(f"### {escaped(preset)}\n\n" + table(leaderboard_columns(scale), cells))
     note = evidence_note(rows)
     return "\n\n".join([*parts, *([escaped(note)] if note else [])])
+
+
+def context_table(daily: pl.DataFrame) -> str:
+    """The four lengths of each endpoint, and what is wrong with them."""
+    headers = ["endpoint", "advertised", "accepted", "served", "effective", "base accuracy", "status", "findings"]
+    body = [
+        [
+            row["endpoint_id"],
+            *("-" if row[f"{name}_tokens"] is None else row[f"{name}_tokens"] for name in headers[1:5]),
+            "-" if row["base_accuracy"] is None else f"{row['base_accuracy']:.0%}",
+            "TRUNCATING" if row["truncating"] else row["status"],
+            row["findings"] or row["note"] or "",
+        ]
+        for row in daily.iter_rows(named=True)
+    ]
+    return table(headers, body)
+
+
+BAR = 20  # characters of a full bar
+
+
+def context_curves(curve: pl.DataFrame) -> str:
+    """Accuracy by length, one line an endpoint and length, with a bar."""
+    body = []
+    for row in curve.iter_rows(named=True):
+        value, lo, hi = row["accuracy_monotone"], row["accuracy_lo"], row["accuracy_hi"]
+        shown = "-" if value is None else f"{value:.0%}"
+        interval = f" [{lo:.0%}, {hi:.0%}]" if lo is not None and hi is not None else ""
+        bar = "\u2588" * round(BAR * (value or 0.0))
+        body.append([row["endpoint_id"], row["target_tokens"], bar, shown + interval, f"n={row['n']}", row["decision"]])
+    return table(["endpoint", "tokens", "accuracy", "", "needles", "decision"], body)

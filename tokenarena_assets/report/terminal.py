@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tokenarena_assets.report.cells import FAILURES_IN, evidence_note, leaderboard_cells, leaderboard_columns
+from tokenarena_assets.report.cells import CONTEXT, FAILURES_IN, evidence_note, leaderboard_cells, leaderboard_columns
 
-WIDE_COLUMNS = 235  # one line a row
-FULL_COLUMNS = 110  # all columns
+WIDE_COLUMNS = 260  # one line a row
+FULL_COLUMNS = 120  # all columns
 UNBOUND_COLUMNS = 100_000
 
 
@@ -57,7 +57,7 @@ def print_leaderboard(preset: str, rows: Sequence[Mapping[str, Any]], scale: int
         pad_edge=False,
         padding=(0, 2 if console.width >= FULL_COLUMNS else 1, 0, 0),
     )
-    hidden = {"blend $/Mtok", "success", FAILURES_IN} if console.width < FULL_COLUMNS else set()
+    hidden = {"blend $/Mtok", "success", FAILURES_IN, CONTEXT} if console.width < FULL_COLUMNS else set()
     headers = leaderboard_columns(scale)
     kept = [index for index, header in enumerate(headers) if header not in hidden]
     for index in kept:

@@ -22,6 +22,13 @@ def normal_cdf(z: float) -> float:
     return float(ndtr(z))
 
 
+def t_quantile(p: float, degrees: int) -> float:
+    """Quantile of Student's t distribution."""
+    from scipy.special import stdtrit  # noqa: PLC0415
+
+    return float(stdtrit(degrees, p))
+
+
 def binomial_cdf(successes: ArrayLike, n: int, p: float) -> np.ndarray[Any, np.dtype[np.float64]]:
     """P(at most `successes` of `n`), elementwise, each having probability `p`."""
     from scipy.special import bdtr  # noqa: PLC0415

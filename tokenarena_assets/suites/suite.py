@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -10,31 +10,27 @@ from itertools import chain, cycle, islice
 
 from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.suites import reading
-from tokenarena_assets.suites.items import Item, derived_seed, rng_for
-from tokenarena_assets.suites.tiny import math, prose
+from tokenarena_assets.suites.items import Item, derived_seed, domain_of, rng_for
+from tokenarena_assets.suites.tiers import tier_named
+from tokenarena_assets.suites.tiny import prose
 
 SUITE_VERSION = "2026.11"
-SUITES = ("speed", "parallel", "quality_math")
+SUITES = ("speed", "parallel", "quality_math", "quality_code", "anchor", "own", "context")
+DOMAINS = {"quality_math": "math", "quality_code": "code"}  # of the suites whose items are generated
+REDRAWS = 100  # of an item that the day has already, for a fresh one
 PROMPT_TOKENS = (100, 1_000, 10_000)
 MAIN_PROMPT_TOKENS = 1_000  # what most speed probes ask: the size of an ordinary request
 # Up to here prompts are told in the words of the tiny tier, which the embedded models know.
 TOLD_UP_TO_TOKENS = 200
 OPENING_CHARS = 20  # of the two words that each prompt begins with
-# Shares of a round's math items, chosen so that the unquantized embedded models solve 60-85 % of them.
-MATH_MIX = (
-    "add_4_digit",
-    "subtract_2_digit",
-    "subtract_3_digit",
-    "multiply_2_by_1",
-    "multiply_2_by_2",
-    "word_gives_away",
-    "word_buys_and_loses",
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What one probe asks: `together` with how many others of its suite, in a burst; 1: by itself."""
+    """What one probe asks: `together` with how many others of its suite, in a burst; 1: by itself.
+
+    `attempt` is 2 and more where the same question is sent again after a failure that was not the model's.
+    """
 
     suite: str
     key: str
@@ -44,38 +40,55 @@ class Question:
     item: Item | None
     prompt_tokens_target: int | None = None
     together: int = 1
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class SuiteSizes:
-    """How much a round asks of each endpoint, how long the prompts are and how long an answer may be."""
+    """How much is asked of each endpoint, how long the prompts are and how long an answer may be.
+
+    Probes are of a round, items of a day. `quality_output_tokens` is for every quality answer; None: what its tier
+    allows. No request of the context suite is longer than `context_most_tokens`.
+    """
 
     speed_probes: int = 8
-    math_items: int = 35
+    math_items: int = 60
     speed_output_tokens: int = 200
-    math_output_tokens: int = 512
+    quality_output_tokens: int | None = None
     parallel_at_once: int = 10
     prompt_tokens: tuple[int, ...] = PROMPT_TOKENS
+    code_items: int = 40
+    context_output_tokens: int = 400
+    context_most_tokens: int = 131_072
 
 
 def questions(
     suite: str,
     day: date,
-    round_ordinal: int,
     round_id: str,
     sizes: SuiteSizes,
     *,
     endpoint_id: str = "",
     fitting: Sequence[int] | None = None,
+    tier: str = "tiny",
+    skip_items: Collection[str] = (),
+    extra_items: Sequence[Item] = (),
+    output_tokens: int | None = None,
 ) -> Iterator[Question]:
     """The questions of one suite to one endpoint in one round.
 
-    Items are the same for every endpoint. So is the text of a speed prompt, its first two words excepted: they are of
-    this endpoint, round and probe alone, so that no cache answers, not even one that two endpoints have in common.
-    `fitting` are the prompt sizes that the endpoint can take; None: all.
+    The text of a speed prompt is the same for every endpoint, its first two words excepted: they are of this endpoint,
+    round and probe alone, so that no cache answers, not even one that two endpoints have in common. `fitting` are the
+    prompt sizes that the endpoint can take; None: all.
+
+    `quality_math` and `quality_code` ask the items of the day in the endpoint's `tier`, the same in every round: those
+    whose `item_id` is in `skip_items` (the day has their answer) are left out. `anchor` and `own` ask `extra_items`,
+    likewise. All these are asked at temperature 0, and an answer may have `output_tokens`, else
+    `sizes.quality_output_tokens`, else what the tier allows the item's domain. `context` yields nothing: what it asks
+    depends on what came back, see `tokenarena_assets.context`.
 
     Raises:
-        TokenArenaError: there is no such suite.
+        TokenArenaError: there is no such suite or tier, or what the tier's generators need is not installed.
     """
     fitting = sizes.prompt_tokens if fitting is None else fitting
     if suite == "speed":
@@ -86,10 +99,47 @@ def questions(
         for number in range(burst if fitting else 0):
             target = main_size(fitting)
             yield _speed(suite, number, target, round_id, endpoint_id, sizes.speed_output_tokens, together=burst)
-    elif suite == "quality_math":
-        yield from _quality_math(day, round_ordinal, sizes)
-    else:
+    elif suite in DOMAINS or suite in ("anchor", "own"):
+        items = day_items(suite, day, tier, sizes) if suite in DOMAINS else extra_items
+        allowed = output_tokens or sizes.quality_output_tokens
+        for item in items:
+            if item.item_id not in skip_items:
+                cap = allowed or tier_named(tier).output_tokens(domain_of(item.answer_type))
+                yield Question(suite, item.item_id, item.prompt, cap, 0.0, item)
+    elif suite != "context":
         raise TokenArenaError(f"there is no suite {suite!r}", mend=f"suites are: {', '.join(SUITES)}")
+
+
+def day_items(suite: str, day: date, tier: str, sizes: SuiteSizes) -> tuple[Item, ...]:
+    """The items of `quality_math` or `quality_code` that every endpoint of `tier` is asked on `day`.
+
+    They are made from seeds of the day, suite, tier, template and number alone. Templates take turns, so that the first
+    k items of any day are the whole of a day of size k and as balanced. No two items of a day ask the same, as long as
+    their template has more to ask.
+
+    Raises:
+        TokenArenaError: there is no such suite or tier, or what the tier's generators need is not installed.
+    """
+    if suite not in DOMAINS:
+        raise TokenArenaError(f"no items are generated for {suite!r}", mend=f"suites are: {', '.join(DOMAINS)}")
+    return _day_items(suite, day, tier, sizes.math_items if suite == "quality_math" else sizes.code_items)
+
+
+@lru_cache(maxsize=32)
+def _day_items(suite: str, day: date, tier: str, count: int) -> tuple[Item, ...]:
+    templates = tier_named(tier).templates(DOMAINS[suite])
+    items: list[Item] = []
+    asked: set[str] = set()
+    for number in range(count):
+        template = templates[number % len(templates)]
+        for again in range(REDRAWS):
+            parts = (SUITE_VERSION, day.isoformat(), suite, tier, template.template_id, number)
+            item = template.make(derived_seed(*parts, again) if again else derived_seed(*parts))
+            if item.prompt not in asked:
+                break
+        asked.add(item.prompt)
+        items.append(item)
+    return tuple(items)
 
 
 def main_size(fitting: Sequence[int]) -> int:
@@ -126,11 +176,3 @@ def _text(suite: str, number: int, target: int, round_id: str) -> str:
     if chars <= 0:
         return ask
     return f"{prose.told(rng, chars) if plain else reading.prose(rng, chars)}\n{ask}"
-
-
-def _quality_math(day: date, round_ordinal: int, sizes: SuiteSizes) -> Iterator[Question]:
-    for number in range(sizes.math_items):
-        template = math.BY_ID[MATH_MIX[number % len(MATH_MIX)]]
-        seed = derived_seed(SUITE_VERSION, day.isoformat(), "quality_math", round_ordinal, template.template_id, number)
-        item = math.make_item(template, seed)
-        yield Question("quality_math", item.item_id, item.prompt, sizes.math_output_tokens, 0.0, item)

@@ -105,10 +105,26 @@ def test_a_record_is_laid_out_in_columns() -> None:
         "gold": "4",
         "item_id": "i1",
         "answer_type": "int",
+        # an old record, which has none of these
+        "attempt": 1,
+        "tier": "tiny",
+        "item_source": "generated",
+        "tolerance": None,
         "text": "Answer: 4\x00\u202e",
     }
     assert {name: got[name] for name in expected} == expected
     assert PROBE_LOG.frame([got]).height == 1
+
+
+def test_tier_source_tolerance_and_attempt_come_from_the_record() -> None:
+    item = RECORD["item"] | {"tier": "hard", "source": "own:mine.jsonl", "tolerance": "0.5"}
+    got = row(RECORD | {"attempt": 3, "item": item})
+    assert [got[name] for name in ("attempt", "tier", "item_source", "tolerance")] == [
+        3,
+        "hard",
+        "own:mine.jsonl",
+        "0.5",
+    ]
 
 
 def test_the_day_of_the_record_is_kept_beside_that_of_its_folder() -> None:

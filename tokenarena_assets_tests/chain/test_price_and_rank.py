@@ -63,13 +63,21 @@ def test_the_last_price_of_the_day_counts() -> None:
 
 
 def answers(
-    endpoint_id: str, scores: Sequence[bool | None], tokens: int | None = 100, cost: float | None = 1e-4
+    endpoint_id: str,
+    scores: Sequence[bool | None],
+    tokens: int | None = 100,
+    cost: float | None = 1e-4,
+    domain: str = "math",
+    outcome: str | None = None,
 ) -> list[Row]:
     return [
         {
-            "request_id": f"{endpoint_id}-{i}",
+            "request_id": f"{endpoint_id}-{domain}-{i}",
             "endpoint_id": endpoint_id,
-            "item_id": f"item-{i}",
+            "suite": f"quality_{domain}",
+            "item_id": f"{domain}-{i}",
+            "template_id": f"template-{i % 4}",
+            "outcome": outcome or {True: "correct", False: "wrong", None: "missing"}[score],
             "correct": score,
             "output_tokens": tokens,
             "cost_usd": cost,
@@ -92,8 +100,9 @@ def ranked(rows: Sequence[Row], prices: Sequence[Row], presets: Sequence[Preset]
     return table
 
 
-def of(table: pl.DataFrame, mix: str, endpoint_id: str = "p/m@a") -> Row:
-    (row,) = table.filter((pl.col("mix") == mix) & (pl.col("endpoint_id") == endpoint_id)).to_dicts()
+def of(table: pl.DataFrame, mix: str, endpoint_id: str = "p/m@a", domain: str = "math") -> Row:
+    wanted = {"mix": mix, "endpoint_id": endpoint_id, "domain": domain}
+    (row,) = table.filter(*(pl.col(name) == value for name, value in wanted.items())).to_dicts()
     return row
 
 
@@ -152,7 +161,7 @@ def test_over_a_twentieth_missing_there_is_no_rank() -> None:
     for mix in ("chat", AS_PROBED):
         row = of(table, mix)
         assert (row["rank"], row["usd_per_correct"]) == (None, None)
-        assert row["rank_note"] == "over 5 % of its answers are missing"
+        assert row["rank_note"] == "over 5 % of its math answers are missing"
 
 
 def test_an_endpoint_without_answers_is_there() -> None:
@@ -174,8 +183,56 @@ def test_none_correct_is_a_lower_bound_without_a_rank() -> None:
     assert row["rank_note"] == "0 of 10 correct: lower bound only"
 
 
-def test_attempts_at_one_item_cost_together() -> None:
-    rows = answers("p/m@a", [True] * 6)
-    again = [row | {"request_id": row["request_id"] + "-again"} for row in rows]
-    row = of(ranked(rows + again, [price("p/m@a", "0.155")]), AS_PROBED)
-    assert (row["n_items"], row["usd_per_correct"]) == (6, pytest.approx(2e-4))
+def domains(table: pl.DataFrame) -> list[str]:
+    return sorted(table["domain"].unique())
+
+
+def test_both_domains_and_their_mix_are_ranked_where_code_was_run() -> None:
+    rows = answers("p/m@a", [True] * 60, cost=1e-4) + answers("p/m@a", [True, False] * 20, cost=3e-4, domain="code")
+    table = ranked(rows, [price("p/m@a", "0.155")])
+    assert domains(table) == ["all", "code", "math"]
+    by_domain = {name: of(table, AS_PROBED, domain=name)["usd_per_correct"] for name in domains(table)}
+    assert by_domain == {
+        "math": pytest.approx(1e-4),
+        "code": pytest.approx(6e-4),
+        "all": pytest.approx((0.6 * 1e-4 + 0.4 * 3e-4) / (0.6 + 0.4 * 0.5)),
+    }
+    row = of(table, "chat", domain="all")
+    assert (row["n_items"], row["n_correct"], row["rank"]) == (100, 80, 1)
+    assert row["usd_per_correct_lo"] < row["usd_per_correct"] < row["usd_per_correct_hi"]
+
+
+def test_code_that_was_not_run_is_no_wrong_answer_and_has_no_mix() -> None:
+    rows = answers("p/m@a", [True] * 60) + answers("p/m@a", [None] * 40, domain="code", outcome="not_run")
+    table = ranked(rows, [price("p/m@a", "0.155")])
+    assert domains(table) == ["code", "math"]
+    row = of(table, "chat", domain="code")
+    assert (row["usd_per_correct"], row["usd_per_correct_lo"], row["rank_note"]) == (
+        None,
+        None,
+        "code was not run: no sandbox",
+    )
+    assert of(table, "chat")["rank"] == 1
+
+
+def test_who_lacks_one_domain_has_no_mix() -> None:
+    code = answers("p/m@a", [True] * 20, domain="code")
+    rows = answers("p/m@a", [True] * 60) + code + answers("p/m@b", [True] * 60)
+    table = ranked(rows, [price("p/m@a", "0.155"), price("p/m@b", "0.155")])
+    assert of(table, "chat", "p/m@b", "all")["rank_note"] == "no graded code answers"
+    assert of(table, "chat", "p/m@b", "code")["rank_note"] == "no graded answers"
+    assert of(table, "chat", "p/m@a", "all")["rank"] == 1
+
+
+def test_public_and_own_items_cost_nobody_a_rank() -> None:
+    own = [row | {"suite": suite} for suite in ("anchor", "own") for row in answers("p/m@a", [False] * 30)]
+    row = of(ranked(answers("p/m@a", [True] * 9) + own, [price("p/m@a", "0.155")]), "chat")
+    assert (row["n_items"], row["n_correct"]) == (9, 9)
+
+
+def test_the_same_answers_give_the_same_intervals_in_any_order() -> None:
+    rows = answers("p/m@a", [True, True, False] * 13)
+    for index, row in enumerate(rows):
+        row["output_tokens"] = 50 + 7 * index
+    first = ranked(rows, [price("p/m@a", "0.155")])
+    assert first.equals(ranked(rows[::-1], [price("p/m@a", "0.155")]))

@@ -186,14 +186,16 @@ def test_dry_run_forecasts_and_sends_nothing(tmp_path: Path) -> None:
     home = tmp_path / "arena"
     shown = json.loads(tokenarena(home, "probe", "--endpoints", "one.yaml", "--dry-run", "--json").stdout)
     priced, unpriced = shown["forecast"]
-    assert (priced["requests"], unpriced["requests"]) == (8 + 10 + 35, 8 + 10 + 35)
+    requests = 8 + 10 + 60 + 40 + priced["context_requests"]
+    assert priced["context_requests"] > 0
+    assert (priced["requests"], unpriced["requests"]) == (requests, requests)
     assert unpriced["usd_max"] is None
     assert priced["usd_max"] == shown["usd_max"] > 0
-    assert (shown["usd_booked_today"], shown["cuts"], shown["requests"]) == (0, [], 106)
+    assert (shown["usd_booked_today"], shown["cuts"], shown["requests"]) == (0, [], 2 * requests)
     assert shown["cannot_be_capped"] == ["arena/free@standard"]
     assert {row["prompt_tokens"] for row in shown["does_not_fit"]} == {1_000, 10_000}
     table = tokenarena(home, "probe", "--endpoints", "one.yaml", "--dry-run", "--suite", "speed", "--speed-probes", "3")
-    assert re.search(r"^all +6 +\d+ +1200 +0\.\d+", table.stdout, re.MULTILINE)
+    assert re.search(r"^all +6 +0 +\d+ +1200 +0\.\d+", table.stdout, re.MULTILINE)
     assert "no price, so cannot be capped: arena/free@standard" in table.stderr
     assert (
         "does not fit: speed with 1,000 tokens is not asked of arena/tiny@standard, arena/free@standard" in table.stderr
@@ -204,7 +206,8 @@ def test_dry_run_forecasts_and_sends_nothing(tmp_path: Path) -> None:
 def test_a_cap_cuts_the_round_back_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "one.yaml").write_text(ONE_ENDPOINT)
     monkeypatch.chdir(tmp_path)
-    dry = ("probe", "--endpoints", "one.yaml", "--dry-run")
+    suites = [part for name in ("speed", "parallel", "quality_math", "quality_code") for part in ("--suite", name)]
+    dry = ("probe", "--endpoints", "one.yaml", "--dry-run", *suites)
 
     def forecast(*arguments: str, **environment: str) -> dict[str, Any]:
         done = CliRunner().invoke(app, [*dry, "--json", *arguments], env=environment, catch_exceptions=False)
@@ -221,9 +224,10 @@ def test_a_cap_cuts_the_round_back_and_says_so(tmp_path: Path, monkeypatch: pyte
     )
     for shown in cut_back:
         assert 0 < shown["usd_max"] <= whole / 2
-        (cut,) = shown["cuts"]
-        assert (cut["suite"], cut["endpoint_id"]) == ("quality_math", "arena/tiny@standard")
-        assert 53 - cut["requests"] == shown["requests"]
+        assert {(cut["suite"], cut["endpoint_id"]) for cut in shown["cuts"]} == {
+            (suite, "arena/tiny@standard") for suite in ("quality_math", "quality_code")
+        }
+        assert 8 + 10 + 60 + 40 - sum(cut["requests"] for cut in shown["cuts"]) == shown["requests"]
     told = CliRunner().invoke(app, [*dry, "--max-usd-per-day", half]).stderr
     assert re.search(r"cut back: \d+ requests of quality_math to arena/tiny@standard are not sent: over the cap", told)
     for text in ("lots", "-1"):
@@ -328,8 +332,12 @@ def test_demo_evidence_leads_back_to_real_inference(real_round: RealRound) -> No
     """The embedded endpoints are real: text, usage, log-probabilities and server timings differ by request."""
     assert len({record["text"] for record in real_round.records}) > len(real_round.records) / 4
     assert all(record["response_headers"]["server"] == "llama.cpp" for record in real_round.records)
-    assert all(record["usage"]["output_tokens"] > 0 for record in real_round.records)
-    graded = [record for record in real_round.records if record["item"]]
+    answered = [record for record in real_round.records if record["http_status"] == 200]
+    assert all(record["usage"]["output_tokens"] > 0 for record in answered)
+    # One endpoint advertises more context than it serves, and says so.
+    refused = [record for record in real_round.records if record["http_status"] != 200]
+    assert {(record["suite"], record["http_status"]) for record in refused} <= {("context", 400)}
+    graded = [record for record in answered if record["item"] and record["suite"] != "context"]
     assert all(record["logprobs"] for record in graded)
 
 
@@ -366,3 +374,21 @@ def test_a_run_says_which_rounds_are_void(tmp_path: Path) -> None:
     said = tokenarena(home, "run", "--endpoints", str(catalog)).stderr
     assert f"void, nothing is published of round {outcome['round_id']}: the client's own error" in said
     assert "mend: probe fewer at once" in said
+
+
+def test_items_of_ones_own_and_public_sets_are_asked_beside_ours(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(ONE_ENDPOINT)
+    mine, broken = tmp_path / "mine.jsonl", tmp_path / "broken.jsonl"
+    mine.write_text('{"id": "a", "prompt": "1 + 1?", "answer": {"type": "int", "value": 2}}\n')
+    broken.write_text('{"id": "a", "prompt": "1 + 1?"}\n')
+    dry = ("probe", "--endpoints", "one.yaml", "--dry-run", "--json", "--suite", "own", "--suite", "anchor")
+    home = tmp_path / "arena"
+    assert json.loads(tokenarena(home, *dry, "--items", str(mine)).stdout)["requests"] == 1
+    failed = tokenarena(home, *dry, "--items", str(broken), check=False)
+    assert failed.returncode == 1
+    assert f"{broken}:1" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    nothing = tokenarena(home, *dry, check=False)
+    assert "there is nothing to ask" in nothing.stderr
+    wrong = tokenarena(home, *dry, "--anchor", "squad=x", check=False)
+    assert "--anchor: 'squad=x' is no public set" in wrong.stderr

@@ -24,6 +24,8 @@ from tokenarena_assets.defs.resources import Arena
 from tokenarena_assets.probing.round import today
 
 ROOT = Path(__file__).parents[2]
+# They tell a person what to look at, and stop nothing.
+WARNINGS = {"tiers_fit", "grader_is_sound", "nothing_is_truncated"}
 
 
 def _graph() -> dict[str, Any]:
@@ -59,11 +61,11 @@ def test_every_table_is_an_asset_with_blocking_checks() -> None:
     for name in table_specs():
         checks = [key for key in graph.asset_check_keys if key.asset_key == dg.AssetKey(name)]
         assert {"schema", "nulls", "keys", "ranges"} <= {check.name for check in checks}
-        assert all(graph.get_check_spec(check).blocking for check in checks)
+        assert all(graph.get_check_spec(check).blocking for check in checks if check.name not in WARNINGS)
 
 
 def test_the_graph_runs_one_way() -> None:
-    order = ["probe", "clean", "measure", "price", "quality", "rank", "publish"]
+    order = ["probe", "clean", "measure", "price", "quality", "context", "rank", "publish"]
     graph = defs.resolve_asset_graph()
     for key in graph.get_all_asset_keys():
         for parent in graph.get(key).parent_keys:

@@ -273,3 +273,16 @@ def test_the_catalog_in_force_is_the_nearest(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("TOKENARENA_ENDPOINTS", "other.yaml")
     assert catalog_path() == tmp_path / "other.yaml"
     assert catalog_path("given.yaml") == tmp_path / "given.yaml"
+
+
+def test_the_tier_of_a_family_is_the_same_for_all_its_endpoints(tmp_path: Path) -> None:
+    (endpoint,) = load_catalog(write(tmp_path, FIVE_LINES + "    quality_items: 30\n")).endpoints
+    assert (endpoint.quality_tier, endpoint.quality_items, endpoint.quality_output_tokens) == ("standard", 30, None)
+    assert {e.quality_tier for e in load_catalog(embedded_catalog_path()).endpoints} == {"tiny"}
+    other = ITEM.replace("deepinfra", "other") + "    quality_tier: hard\n"
+    error = refusal(tmp_path, FIVE_LINES + other)
+    assert "is hard, while family llama-3.3-70b has tier standard on line 2" in str(error)
+    assert error.line == 12
+    assert "the same tier" in str(error.mend)
+    for wrong in ("quality_tier: huge", "quality_items: 0", "quality_items: 101", "quality_output_tokens: 0"):
+        refusal(tmp_path, FIVE_LINES + f"    {wrong}\n")

@@ -104,6 +104,27 @@ def test_a_prompt_beyond_the_context_is_refused(url: str) -> None:
     assert response.json()["error"]["type"] == "exceed_context_size_error"
 
 
+def test_a_server_that_drops_the_head_says_nothing_of_it_and_answers_as_of_the_rest() -> None:
+    facts = "".join(f"Code {name} is {number}. " for number, name in enumerate(("alpha", "bravo", "delta") * 20))
+    with running_fleet({"drops": FleetServer(WEIGHTS, 1, CONTEXT_TOKENS, keep_last_tokens=128)}) as urls:
+        short, long = (_ask(urls["drops"], prompt, max_tokens=8).json() for prompt in (STORY, facts))
+        assert short["usage"]["prompt_tokens"] < 128
+        assert 120 <= long["usage"]["prompt_tokens"] <= 128
+        streamed = _ask(urls["drops"], facts, max_tokens=8, stream=True, stream_options={"include_usage": True})
+        assert streamed.headers["content-type"].startswith("text/event-stream")
+        assert json.loads(streamed.text.split("data: ")[-2])["usage"]["prompt_tokens"] == long["usage"]["prompt_tokens"]
+        refused = httpx.post(f"{urls['drops']}/chat/completions", content=b"{", timeout=PATIENCE_S, trust_env=False)
+        assert refused.status_code >= httpx.codes.BAD_REQUEST
+        conversation = [{"role": "user", "content": facts}, {"role": "user", "content": STORY}]
+        kept = httpx.post(
+            f"{urls['drops']}/chat/completions",
+            json={"messages": conversation, "max_tokens": 1},
+            timeout=PATIENCE_S,
+            trust_env=False,
+        )
+        assert kept.json()["usage"]["prompt_tokens"] == short["usage"]["prompt_tokens"]
+
+
 def test_seed_decides_a_sampled_answer(url: str) -> None:
     texts = [
         _ask(url, STORY, temperature=1, seed=seed, max_tokens=40).json()["choices"][0]["message"]["content"]

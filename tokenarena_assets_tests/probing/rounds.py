@@ -25,7 +25,8 @@ PRICE = {"input_usd_per_mtok": "0.5", "output_usd_per_mtok": "2"}
 
 def endpoint(name: str, url: str = "http://127.0.0.1:9/v1", **fields: Any) -> Endpoint:
     """An endpoint of the catalog, named after what it does."""
-    return Endpoint.model_validate({"provider": "test", "model": name, "base_url": url, "price": PRICE} | fields)
+    plain = {"provider": "test", "model": name, "base_url": url, "price": PRICE, "quality_tier": "tiny"}
+    return Endpoint.model_validate(plain | fields)
 
 
 def speed_only(probes: int = 1, **options: Any) -> PlanOptions:

@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tokenarena_assets.errors import SpendCapError, TokenArenaError
+from tokenarena_assets.probing.before import Before
+from tokenarena_assets.probing.inputs import Inputs
 from tokenarena_assets.probing.plan import (
     PlanOptions,
     Probe,
@@ -25,18 +27,19 @@ from tokenarena_assets.probing.plan import (
 )
 from tokenarena_assets.probing.round import plan_round, today
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.suites.suite import SUITES, Question, SuiteSizes
+from tokenarena_assets.suites.suite import Question, SuiteSizes
 from tokenarena_assets_tests.probing.rounds import endpoint, planned_ids, run, speed_only
 from tokenarena_assets_tests.servers.misbehaving import Answer, MisbehavingServer, Reply, streams
 
 DAY = date(2026, 11, 23)
 ENDPOINTS = [endpoint("a"), endpoint("b"), endpoint("c")]
-SMALL = PlanOptions(sizes=SuiteSizes(speed_probes=3, math_items=7))
+PROBED = ("speed", "parallel", "quality_math", "quality_code")
+SMALL = PlanOptions(suites=PROBED, sizes=SuiteSizes(speed_probes=3, math_items=7, code_items=4))
 EXAMPLES = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-def _plan(day: date = DAY, round_id: str = "r1", ordinal: int = 0) -> dict[str, list[Probe]]:
-    return make_plan(ENDPOINTS, SMALL, day=day, round_id=round_id, ordinal=ordinal)
+def _plan(day: date = DAY, round_id: str = "r1") -> dict[str, list[Probe]]:
+    return make_plan(ENDPOINTS, SMALL, day=day, round_id=round_id)
 
 
 def _without_opening(question: Question) -> Question:
@@ -46,7 +49,7 @@ def _without_opening(question: Question) -> Question:
 
 def test_the_same_day_and_round_give_the_same_plan() -> None:
     assert _plan() == _plan()
-    assert list(_plan()) == list(SUITES)
+    assert list(_plan()) == list(PROBED)
 
 
 def test_every_endpoint_is_asked_the_same_questions() -> None:
@@ -88,37 +91,45 @@ def test_bursts_are_whole_one_endpoint_after_the_other() -> None:
 
 
 def test_no_two_probes_share_an_identity() -> None:
-    plans = [_plan(), _plan(round_id="r2"), _plan(round_id="r3", ordinal=1)]
+    plans = [_plan(), _plan(round_id="r2"), _plan(round_id="r3")]
     ids = [probe.request_id for plan in plans for probes in plan.values() for probe in probes]
-    assert len(set(ids)) == len(ids) == 3 * 3 * (3 + 10 + 7)
+    assert len(set(ids)) == len(ids) == 3 * 3 * (3 + 10 + 7 + 4)
 
 
-def test_items_change_with_day_and_round() -> None:
+def test_items_are_of_the_day_whatever_the_round() -> None:
     def items(plan: dict[str, list[Probe]]) -> set[str]:
         return {probe.question.key for probe in plan["quality_math"]}
 
     assert items(_plan()) == items(_plan(round_id="r2"))
     assert len(items(_plan())) == 7
-    assert items(_plan()).isdisjoint(items(_plan(ordinal=1)))
     assert items(_plan()).isdisjoint(items(_plan(day=DAY + timedelta(days=1))))
 
 
 def test_the_key_of_a_plan_is_of_what_is_asked_not_of_how_fast() -> None:
-    key = plan_key(ENDPOINTS, SMALL)
+    key = plan_key(ENDPOINTS, SMALL, day=DAY)
     slower = replace(SMALL, at_once=10, at_once_per_endpoint=1, spread_s=60.0, workers=3, max_pause_s=1.0)
-    assert key == plan_key(ENDPOINTS, replace(slower, max_round_usd=Decimal(0), max_day_usd=Decimal(0)))
+    assert key == plan_key(ENDPOINTS, replace(slower, max_round_usd=Decimal(0), max_day_usd=Decimal(0)), day=DAY)
     gentler = endpoint("a", limits={"rpm": 60, "max_usd_per_day": 1})
-    assert key == plan_key([gentler, *ENDPOINTS[1:]], SMALL)
-    assert key != plan_key(ENDPOINTS[:2], SMALL)
-    assert key != plan_key(ENDPOINTS, replace(SMALL, suites=("speed",)))
-    assert key != plan_key(ENDPOINTS, replace(SMALL, sizes=SuiteSizes(speed_probes=4, math_items=7)))
-    assert key != plan_key(ENDPOINTS, replace(SMALL, at_once=1))  # leaves no room for a burst
+    assert key == plan_key([gentler, *ENDPOINTS[1:]], SMALL, day=DAY)
+    assert key != plan_key(ENDPOINTS[:2], SMALL, day=DAY)
+    assert key != plan_key(ENDPOINTS, replace(SMALL, suites=("speed",)), day=DAY)
+    assert key != plan_key(ENDPOINTS, replace(SMALL, sizes=SuiteSizes(speed_probes=4, math_items=7)), day=DAY)
+    assert key != plan_key(ENDPOINTS, replace(SMALL, at_once=1), day=DAY)  # leaves no room for a burst
+    assert key != plan_key(ENDPOINTS, SMALL, day=DAY, inputs=Inputs(sha256={"own": "0"}))
     dearer = endpoint("a", price={"input_usd_per_mtok": "0.6", "output_usd_per_mtok": "2"})
-    assert key != plan_key([dearer, *ENDPOINTS[1:]], SMALL)
+    assert key != plan_key([dearer, *ENDPOINTS[1:]], SMALL, day=DAY)
 
 
 def test_options_come_back_from_a_manifest_as_they_were() -> None:
-    options = replace(SMALL, suites=("speed",), spread_s=1.5, workers=2, at_once_asked=True, max_day_usd=Decimal("inf"))
+    options = replace(
+        SMALL,
+        suites=("speed",),
+        anchors=(("gsm8k", "/p"),),
+        spread_s=1.5,
+        workers=2,
+        at_once_asked=True,
+        max_day_usd=Decimal("inf"),
+    )
     record = json.loads(json.dumps(asdict(options), default=str))
     assert PlanOptions.from_record(record) == options
     for broken in ({}, record | {"sizes": {}}, record | {"max_day_usd": "much"}, record | {"suites": 5}):
@@ -131,7 +142,7 @@ def test_options_come_back_from_a_manifest_as_they_were() -> None:
 
 def _sizes_asked(**fields: object) -> tuple[Counter[int | None], int]:
     """Speed probes by prompt size, and the number of requests in a burst."""
-    plan = make_plan([endpoint("e", **fields)], PlanOptions(), day=DAY, round_id="r", ordinal=0)
+    plan = make_plan([endpoint("e", **fields)], PlanOptions(suites=PROBED), day=DAY, round_id="r")
     return Counter(p.question.prompt_tokens_target for p in plan.get("speed", [])), len(plan.get("parallel", []))
 
 
@@ -165,7 +176,7 @@ def test_prompt_sizes_and_bursts_are_those_that_fit(
 
 def test_the_embedded_fleets_prompts_fit_its_context() -> None:
     """Its tokenizer makes up to 1.35 tokens of what public ones make one of; 16 more are the chat's own."""
-    plan = make_plan([endpoint("f", context_tokens=1024)], PlanOptions(), day=DAY, round_id="r", ordinal=0)
+    plan = make_plan([endpoint("f", context_tokens=1024)], PlanOptions(suites=PROBED), day=DAY, round_id="r")
     for suite in ("speed", "parallel"):
         assert {p.question.prompt_tokens_target for p in plan[suite]} == {100}
         assert all(len(p.question.prompt) / 2.9 + 16 + p.question.max_output_tokens < 512 for p in plan[suite])
@@ -174,9 +185,10 @@ def test_the_embedded_fleets_prompts_fit_its_context() -> None:
 def test_a_burst_is_asked_once_a_day() -> None:
     options = PlanOptions(suites=("parallel", "speed"))
     before = [e.endpoint_id for e in ENDPOINTS]
-    again = make_plan(ENDPOINTS, options, day=DAY, round_id="r", ordinal=1, burst_before=before[:2])
+    again = make_plan(ENDPOINTS, options, day=DAY, round_id="r", before=Before({"parallel": frozenset(before[:2])}))
     assert {p.endpoint_id for p in again["parallel"]} == {before[2]}
-    assert list(make_plan(ENDPOINTS, options, day=DAY, round_id="r", ordinal=1, burst_before=before)) == ["speed"]
+    asked = Before({"parallel": frozenset(before)})
+    assert list(make_plan(ENDPOINTS, options, day=DAY, round_id="r", before=asked)) == ["speed"]
 
 
 def test_the_first_round_of_the_day_has_the_burst(home: Home) -> None:
@@ -185,9 +197,9 @@ def test_the_first_round_of_the_day_has_the_burst(home: Home) -> None:
         first = run(home, [endpoint("good", server.url("good/1"))], options)
         both = [endpoint("good", server.url("good/1")), endpoint("new", server.url("good/2"))]
         second = plan_round(home, today(), both, options)
-        with pytest.raises(TokenArenaError, match="nothing to ask: the burst of the day was sent already"):
+        with pytest.raises(TokenArenaError, match="nothing to ask: what is asked once a day was answered already"):
             plan_round(home, today(), both[:1], replace(options, suites=("parallel",)))
-    assert first.plan.manifest["bursts"] == ["test/good@standard"]
+    assert first.plan.manifest["asked"]["parallel"] == ["test/good@standard"]
     assert Counter(r["suite"] for r in first.records) == {"speed": 1, "parallel": 10}
     assert {r["in_flight"] for r in first.records if r["suite"] == "parallel"} == {10}
     assert {p.endpoint_id for p in second.probes["parallel"]} == {"test/new@standard"}
@@ -199,8 +211,10 @@ def test_the_first_round_of_the_day_has_the_burst(home: Home) -> None:
 @EXAMPLES
 @given(st.integers(1, 5), st.integers(1, 9), st.integers(1, 400))
 def test_a_forecast_counts_all_that_is_planned(speed: int, items: int, tokens: int) -> None:
-    sizes = SuiteSizes(speed_probes=speed, math_items=items, speed_output_tokens=tokens, math_output_tokens=tokens)
-    plan = make_plan(ENDPOINTS, PlanOptions(sizes=sizes), day=DAY, round_id="r", ordinal=0)
+    sizes = SuiteSizes(
+        speed_probes=speed, math_items=items, code_items=0, speed_output_tokens=tokens, quality_output_tokens=tokens
+    )
+    plan = make_plan(ENDPOINTS, PlanOptions(suites=PROBED, sizes=sizes), day=DAY, round_id="r")
     rows = forecast(plan, [*ENDPOINTS, endpoint("priceless", price=None)])
     assert [row.endpoint_id for row in rows] == [*(e.endpoint_id for e in ENDPOINTS), "test/priceless@standard"]
     for row in rows[:-1]:
@@ -222,7 +236,7 @@ def test_a_forecast_counts_all_that_is_planned(speed: int, items: int, tokens: i
 )
 def test_a_forecast_knows_of_a_higher_output_cap_in_the_body(extra_body: dict[str, object], most: int) -> None:
     own = endpoint("e", extra_body=extra_body)
-    (row,) = forecast(make_plan([own], speed_only(2), day=DAY, round_id="r", ordinal=0), [own])
+    (row,) = forecast(make_plan([own], speed_only(2), day=DAY, round_id="r"), [own])
     assert row.output_tokens_max == 2 * most
 
 
@@ -235,7 +249,11 @@ async def _as_much_as_allowed(reply: Reply) -> None:
 
 def test_what_is_booked_stays_within_the_forecast(home: Home) -> None:
     with MisbehavingServer({"greedy": _as_much_as_allowed}) as server:
-        ran = run(home, [endpoint("greedy", server.url("greedy"))], PlanOptions(sizes=SuiteSizes(4, 14, 30, 40)))
+        ran = run(
+            home,
+            [endpoint("greedy", server.url("greedy"))],
+            PlanOptions(suites=PROBED, sizes=SuiteSizes(4, 14, 30, 40, code_items=0)),
+        )
     (row,) = ran.plan.forecast
     booked_in = sum(record["usage"]["input_tokens"] for record in ran.records)
     booked_out = sum(record["usage"]["output_tokens"] for record in ran.records)
@@ -294,7 +312,7 @@ def test_planning_writes_nothing_and_a_round_records_its_plan(home: Home) -> Non
     (manifest,) = home.raw_day(first.plan.day).glob(f"round={first.plan.round_id}.manifest.json")
     written = json.loads(manifest.read_text())
     assert written == first.plan.manifest
-    assert written["plan_key"] == plan_key(asked, speed_only(2)) == second.plan.manifest["plan_key"]
+    assert written["plan_key"] == plan_key(asked, speed_only(2), day=today()) == second.plan.manifest["plan_key"]
     assert written["options"]["sizes"]["speed_probes"] == 2
     (row,) = first.plan.forecast
     assert written["forecast"] == [asdict(row) | {"usd_max": str(row.usd_max)}]

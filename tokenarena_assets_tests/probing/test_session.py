@@ -25,6 +25,7 @@ from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.probing.certificate import Budget
 from tokenarena_assets.probing.exchange import Limits
 from tokenarena_assets.probing.plan import PlanOptions
+from tokenarena_assets.probing.retries import Recorded
 from tokenarena_assets.probing.round import RoundPlan, plan_round, run_round, today
 from tokenarena_assets.probing.session import Share, _Pipe, run_session, shares_of, undisturbed, workers_of
 from tokenarena_assets.storage.home import Home
@@ -144,7 +145,7 @@ def test_when_nothing_can_be_written_the_workers_end(home: Home) -> None:
                 limits=LONG,
                 budget=ANY,
                 progress=None,
-                done=set(),
+                recorded=Recorded(),
             )
         assert len(server.seen) < 100
     assert multiprocessing.active_children() == []

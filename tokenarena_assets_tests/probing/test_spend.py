@@ -53,6 +53,7 @@ def with_usage(**counts: Any) -> dict[str, Any]:
         (with_usage(cached_tokens=2_000), "2.1"),  # more than there were: no more than all of them
         (record(status="truncated"), "3"),
         (record(status="dropped"), "3"),
+        (record(http_status=206), "3"),
         (record(http_status=429), "0"),
         (record(http_status=500), "0"),
         (record(http_status=None, status="not_sent", usage=None), "0"),
@@ -136,11 +137,14 @@ def test_a_round_that_is_being_written_counts_with_what_it_may_still_cost(home: 
 
 
 CATALOG = [endpoint("a"), endpoint("b", price={"input_usd_per_mtok": "3", "output_usd_per_mtok": "15"}), endpoint("c")]
-OPTIONS = PlanOptions(sizes=SuiteSizes(4, 9, 100, 200), max_round_usd=Decimal("inf"), max_day_usd=Decimal("inf"))
+PROBED = ("speed", "parallel", "quality_math")
+OPTIONS = PlanOptions(
+    suites=PROBED, sizes=SuiteSizes(4, 9, 100, 200), max_round_usd=Decimal("inf"), max_day_usd=Decimal("inf")
+)
 
 
 def _planned(endpoints: list[Endpoint], options: PlanOptions = OPTIONS) -> dict[str, list[Probe]]:
-    return make_plan(endpoints, options, day=DAY, round_id="r", ordinal=0)
+    return make_plan(endpoints, options, day=DAY, round_id="r")
 
 
 def _cut(endpoints: list[Endpoint], booked: Booked = NOTHING_YET, **caps: str) -> Affordable:
@@ -232,6 +236,16 @@ def test_quality_goes_first_then_the_bursts_whole_then_speed_from_the_last_one_o
     assert all(parallel == 0 or speed == 4 for _, parallel, speed in seen)
     assert all(quality == 0 or parallel == 10 for quality, parallel, _ in seen)
     assert {quality for quality, _, _ in seen} == set(range(10))
+
+
+def test_math_and_code_are_cut_in_proportion() -> None:
+    options = replace(OPTIONS, suites=("quality_math", "quality_code"), sizes=SuiteSizes(math_items=9, code_items=6))
+    planned = _planned(CATALOG, options)
+    whole = _usd(planned, CATALOG)
+    for share in (2, 5, 8):
+        cut = cut_back(planned, CATALOG, replace(options, max_day_usd=whole * share / 10), NOTHING_YET, "r").probes
+        math, code = (len(cut.get(suite, [])) / 3 for suite in ("quality_math", "quality_code"))
+        assert abs(math / 9 - code / 6) <= 1 / 6
 
 
 def test_items_are_cut_from_the_last_one_on() -> None:

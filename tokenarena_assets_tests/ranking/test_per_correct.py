@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokenarena_assets.ranking import Candidate, Ranked, rank_per_correct
-from tokenarena_assets.stats import ratio_of_sums
+from tokenarena_assets.ranking import Candidate, GradedItem, Ranked, rank_per_correct
+from tokenarena_assets.ranking.per_correct import item_weights
+from tokenarena_assets.stats import ratio_of_sums, ratio_with_interval
 
 
 def candidate(endpoint_id: str, costs: list[float], correct: list[float] | None = None, first: int = 0) -> Candidate:
     scores = correct or [1.0] * len(costs)
-    items = {f"item-{first + i}": pair for i, pair in enumerate(zip(costs, scores, strict=True))}
+    items = {f"item-{first + i:03}": GradedItem(*pair) for i, pair in enumerate(zip(costs, scores, strict=True))}
     return Candidate(endpoint_id, items)
 
 
@@ -32,7 +33,9 @@ def test_clear_separation_gives_a_rank_of_its_own_to_each() -> None:
     got = rank_per_correct([candidate(name, jittered(level, 0.1, ord(name))) for name, level in levels.items()])
     assert places(got) == [("a", 1, 1, 1), ("b", 2, 2, 2), ("c", 3, 3, 3)]
     assert [r.note for r in got] == [None] * 3
-    assert got[0].ratio == ratio_of_sums(jittered(1, 0.1, ord("a")), [1.0] * 40)
+    costs = jittered(1, 0.1, ord("a"))
+    assert got[0].ratio == ratio_with_interval(costs, [1.0] * 40, range(40))
+    assert got[0].ratio.value == ratio_of_sums(costs, [1.0] * 40).value
 
 
 def test_identical_endpoints_share_the_first_rank() -> None:
@@ -152,3 +155,39 @@ def test_rank_lies_in_its_own_interval() -> None:
     assert [r.endpoint_id for r in got] == ["noisy", "tight", "dearer"]
     assert got[2].rank_lo == 2
     assert all(r.rank_lo <= r.rank <= r.rank_hi for r in got)
+
+
+def mixed(endpoint_id: str, math: list[tuple[float, float]], code: list[tuple[float, float]]) -> Candidate:
+    items = {f"m{i:03}": GradedItem(cost, y, f"t{i % 5}", "math") for i, (cost, y) in enumerate(math)}
+    items |= {f"c{i:03}": GradedItem(cost, y, f"t{i % 5}", "code") for i, (cost, y) in enumerate(code)}
+    return Candidate(endpoint_id, items)
+
+
+SHARES = {"math": 0.6, "code": 0.4}
+
+
+def test_domains_weigh_by_their_shares_however_many_items_each_has() -> None:
+    few_code = mixed("a", [(1.0, 1.0)] * 60, [(3.0, 1.0)] * 10)
+    (got,) = rank_per_correct([few_code], SHARES)
+    assert got.ratio.value == pytest.approx(0.6 * 1 + 0.4 * 3)
+    half_right = mixed("a", [(1.0, 1.0)] * 60, [(3.0, 1.0), (3.0, 0.0)] * 20)
+    (got,) = rank_per_correct([half_right], SHARES)
+    assert got.ratio.value == pytest.approx((0.6 * 1 + 0.4 * 3) / (0.6 + 0.4 * 0.5))
+    assert (got.ratio.n, got.ratio.successes) == (100, 80)
+
+
+def test_weights_keep_the_number_of_items() -> None:
+    weights = item_weights(["math"] * 3 + ["code"], SHARES)
+    assert weights.tolist() == pytest.approx([0.8] * 3 + [1.6])
+    assert item_weights(["code"] * 2, SHARES).tolist() == [1.0, 1.0]
+    assert item_weights(["", ""], None).tolist() == [1.0, 1.0]
+
+
+def test_a_difference_in_one_domain_shows_in_the_mix() -> None:
+    def noise(seed: int) -> list[tuple[float, float]]:
+        return [(cost, 1.0) for cost in jittered(1, 0.1, seed, 60)]
+
+    cheap = mixed("cheap", noise(1), noise(2)[:40])
+    dear = mixed("dear", noise(1), [(2 * cost, y) for cost, y in noise(3)[:40]])
+    got = rank_per_correct([dear, cheap], SHARES)
+    assert places(got) == [("cheap", 1, 1, 1), ("dear", 2, 2, 2)]

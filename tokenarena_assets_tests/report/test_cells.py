@@ -29,6 +29,7 @@ def test_a_row_in_full() -> None:
         "e2e ms, failed = never": ("2,346",),
         "blend $/Mtok": ("0.1550",),
         "success": ("87.5%", "n=8"),
+        "effective context": ("64,000", "of 131,072"),
     }
 
 
@@ -153,3 +154,34 @@ def test_ranked_first_then_by_cost_and_unknown_last() -> None:
         "few",
         "unpriced",
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "cell"),
+    [
+        ({"context_truncating": True}, ("TRUNCATES", "of 131,072")),
+        ({"context_effective_tokens": None, "context_status": "cannot_tell"}, ("cannot tell", "of 131,072")),
+        ({"context_effective_tokens": None}, ("none", "of 131,072")),
+        ({"context_effective_tokens": None, "context_status": "undefined"}, ("undefined", "of 131,072")),
+        ({"context_advertised_tokens": None}, ("64,000",)),
+        (
+            {"context_effective_tokens": None, "context_status": None, "context_advertised_tokens": None},
+            ("-",),
+        ),
+    ],
+)
+def test_effective_context_stands_beside_the_advertised_one(given: dict[str, Any], cell: tuple[str, ...]) -> None:
+    assert line(**given)["effective context"] == cell
+
+
+def test_who_truncates_and_what_quality_is_of_is_noted() -> None:
+    rows = [leaderboard_row(context_truncating=True, domain_note="math only: code was not asked"), leaderboard_row()]
+    note = evidence_note(rows)
+    assert (
+        note == "Quality and dollars are of math only: code was not asked; TRUNCATES prompts without an error: p/m@s."
+    )
+    assert evidence_note([leaderboard_row()]) is None
+
+
+def test_an_accuracy_that_the_cap_limits_says_so() -> None:
+    assert line(quality_truncation_limited=True)["quality"] == ("80.0%", "[69.0, 87.6]", "n=70", "limited by the cap")

@@ -13,10 +13,12 @@ from typing import Any
 import polars as pl
 
 from tokenarena_assets.chain.catalog import sql_models
+from tokenarena_assets.chain.context import contexts_of
 from tokenarena_assets.chain.grade import grade_answers
 from tokenarena_assets.chain.measure import latency_by_endpoint
+from tokenarena_assets.chain.pooling import read_pool
 from tokenarena_assets.chain.price import blend_prices
-from tokenarena_assets.chain.quality import quality_by_endpoint
+from tokenarena_assets.chain.quality import anchor_gaps, quality_by_endpoint, quality_of_pool
 from tokenarena_assets.chain.rank import cost_per_correct
 from tokenarena_assets.chain.tables import PYTHON_TABLES
 from tokenarena_assets.endpoints import embedded_presets_path, load_presets
@@ -213,6 +215,11 @@ def make_the_rest(lake: Lake, day: date) -> None:
         "latency_daily": lambda: latency_by_endpoint(day, lake.read("requests", day)),
         "blended_prices": lambda: blend_prices(day, lake.read("endpoints", day), presets),
         "quality_daily": lambda: quality_by_endpoint(day, lake.read("answers", day), lake.read("endpoints", day)),
+        "quality_pool": lambda: quality_of_pool(day, read_pool(lake, day), lake.read("endpoints", day)),
+        "anchor_gap": lambda: anchor_gaps(day, read_pool(lake, day)),
+        "context_requests": lambda: contexts_of(day, lake.read("requests", day)).requests,
+        "context_curve": lambda: contexts_of(day, lake.read("requests", day)).curve,
+        "context_daily": lambda: contexts_of(day, lake.read("requests", day)).daily,
         "cost_per_correct": lambda: cost_per_correct(
             day, lake.read("answers", day), lake.read("blended_prices", day), presets
         ),
@@ -225,6 +232,11 @@ def make_the_rest(lake: Lake, day: date) -> None:
         "latency_daily": {"requests"},
         "blended_prices": {"endpoints"},
         "quality_daily": {"answers", "endpoints"},
+        "quality_pool": {"answers", "endpoints"},
+        "anchor_gap": {"answers"},
+        "context_requests": {"requests"},
+        "context_curve": {"requests"},
+        "context_daily": {"requests"},
         "cost_per_correct": {"answers", "blended_prices"},
     }
     while waiting:

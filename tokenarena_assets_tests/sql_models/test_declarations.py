@@ -20,7 +20,7 @@ EXPECTED_DEPENDENCIES = {
     "spend_daily": ("catalog_log", "probe_log", "round_log", "stg_probe_log"),
     "endpoints": ("catalog_log",),
     "answers": ("graded_answers", "requests"),
-    "scorecard": ("cost_per_correct", "endpoints", "latency_daily", "quality_daily"),
+    "scorecard": ("context_daily", "cost_per_correct", "endpoints", "latency_daily", "quality_daily"),
     "leaderboard": ("blended_prices", "cost_per_correct", "rounds", "scorecard"),
 }
 ALL = pytest.mark.parametrize("name", sorted(EXPECTED_DEPENDENCIES))
@@ -76,7 +76,11 @@ def test_the_final_select_names_its_columns(name: str) -> None:
 def test_every_column_has_its_origin(name: str) -> None:
     model = sql_models()[name]
     lineage = lineage_of(name)
-    assert set(lineage) == set(model.spec.column_names) - {"n_requests", "n_quarantined"}  # count(*) is of no column
+    assert set(lineage) == set(model.spec.column_names) - {
+        "n_requests",
+        "n_quarantined",
+        "n_attempts",
+    }  # count(*) is of no column
     for origins in lineage.values():
         assert {table for table, _ in origins} <= set(model.dependencies)
         assert all(column in schemas()[table] for table, column in origins)

@@ -376,6 +376,55 @@ def test_endpoints_change_each_for_itself(lake: Lake) -> None:
     assert claims(lake, *rows) == [("p/m@a", 1), ("p/m@b", 1), ("p/m@b", 4), ("p/m@c", 4)]
 
 
+def graded(request_id: str, outcome: str = "correct", **given: Any) -> Row:
+    correct = None if outcome == "missing" else outcome == "correct"
+    row = {"request_id": request_id, "outcome": outcome, "correct": correct, "attempt": 1, "domain": "math"}
+    return row | {"source": "generated", "tier": "tiny", "grader_version": "x"} | given
+
+
+def asked(request_id: str, hour: int, item_id: str = "i1", **given: Any) -> Row:
+    row = {"request_id": request_id, "round_id": "r0", "endpoint_id": "p/m@a", "suite": "quality_math"}
+    place = {"raw_file": RAW_FILE, "raw_line": hour, "started_at": at(hour), "item_id": item_id}
+    return row | place | {"cost_usd": 0.5, "input_tokens": 10, "output_tokens": 5} | given
+
+
+UNBILLED: Row = {"cost_usd": None, "input_tokens": None, "output_tokens": None}
+
+
+def test_the_first_answered_attempt_counts_and_all_are_paid_for(lake: Lake) -> None:
+    put(
+        lake,
+        requests=[
+            asked("q4", 4),
+            asked("q3", 3),
+            asked("q2", 2, status="http_5xx"),
+            asked("q1", 1, status="http_429", **UNBILLED),
+            asked("lost", 5, "i2", status="http_429", **UNBILLED),
+            asked("lost-too", 6, "i2", status="http_429", cost_usd=0.25),
+            asked("unknown", 7, "i3"),
+            asked("unknown-too", 8, "i3", **UNBILLED),
+        ],
+        graded_answers=[
+            graded("q1", "missing"),
+            graded("q2", "missing", attempt=2),
+            graded("q3", "wrong", attempt=3),
+            graded("q4"),
+            graded("lost", "missing"),
+            graded("lost-too", "missing", attempt=2),
+            graded("unknown"),
+            graded("unknown-too"),
+        ],
+    )
+    got = result(lake, "answers")
+    names = ("item_id", "request_id", "attempt", "n_attempts", "correct", "cost_usd", "output_tokens", "raw_line")
+    assert [tuple(row[name] for name in names) for row in got] == [
+        ("i1", "q3", 3, 4, False, 1.5, 15, 3),
+        ("i2", "lost", 1, 2, None, 0.25, 5, 5),
+        ("i3", "unknown", 1, 2, True, None, None, 7),
+    ]
+    assert profile_violations(lake, "answers") == {}
+
+
 def test_answers_join_the_grade_to_its_request(lake: Lake) -> None:
     put(
         lake,
@@ -383,6 +432,7 @@ def test_answers_join_the_grade_to_its_request(lake: Lake) -> None:
             {
                 "request_id": "q1",
                 "endpoint_id": "p/m@a",
+                "suite": "quality_math",
                 "item_id": "i1",
                 "gold": "4",
                 "text": "Answer: 4",
@@ -412,6 +462,7 @@ def scorecard_inputs(**changed: list[Row]) -> dict[str, list[Row]]:
         "latency_daily": [],
         "quality_daily": [],
         "cost_per_correct": [],
+        "context_daily": [],
     }
     return inputs | changed
 
@@ -462,8 +513,16 @@ def test_the_scorecard_gathers_its_axes(lake: Lake) -> None:
                 endpoint | {"suite": "quality_code", "accuracy": 0.1, "n_graded": 5, "versus_reference": "above"},
             ],
             cost_per_correct=[
-                endpoint | {"mix": "as_probed", "usd_per_correct": 0.01, "usd_per_correct_lo": 0.009, "n_items": 70},
-                endpoint | {"mix": "chat", "usd_per_correct": 9.0, "n_items": 70},
+                endpoint
+                | {"mix": "as_probed", "domain": "math", "n_items": 70}
+                | {"usd_per_correct": 0.01, "usd_per_correct_lo": 0.009},
+                endpoint | {"mix": "as_probed", "domain": "code", "usd_per_correct": 7.0, "n_items": 5},
+                endpoint | {"mix": "chat", "domain": "math", "usd_per_correct": 9.0, "n_items": 70},
+            ],
+            context_daily=[
+                endpoint
+                | {"accepted_tokens": 900, "served_tokens": 800, "effective_tokens": 640, "lo": 640, "hi": 768}
+                | {"status": "ok", "truncating": False}
             ],
         ),
     )
@@ -477,8 +536,34 @@ def test_the_scorecard_gathers_its_axes(lake: Lake) -> None:
         "quality_difference": -0.1, "quality_difference_lo": -0.2, "quality_difference_hi": -0.01,
         "quality_difference_n": 69,
         "usd_per_correct": 0.01, "usd_per_correct_lo": 0.009, "usd_per_correct_n": 70,
+        "domain": "math", "domain_note": "math only: code was asked and not run (no sandbox)",
+        "quality_math": 0.8, "quality_code": 0.1, "quality_code_n": 5,
+        "context_accepted_tokens": 900, "context_served_tokens": 800, "context_effective_tokens": 640,
+        "context_effective_hi_tokens": 768, "context_truncating": False, "context_status": "ok",
     }  # fmt: skip
     assert {name: row[name] for name in expected} == expected
+
+
+def test_where_code_was_run_the_scorecard_is_of_the_mix(lake: Lake) -> None:
+    endpoint = {"endpoint_id": "p/m@a"}
+    costs = {"math": 1.0, "code": 3.0, "all": 2.0}
+    put(
+        lake,
+        **scorecard_inputs(
+            quality_daily=[
+                endpoint | {"suite": "quality_math", "accuracy": 0.8, "n_graded": 60, "versus_reference": "below"},
+                endpoint | {"suite": "quality_code", "accuracy": 0.6, "n_graded": 40, "versus_reference": "below"},
+                endpoint | {"suite": "mix", "accuracy": 0.72, "n_graded": 100, "versus_reference": "cannot tell"},
+            ],
+            cost_per_correct=[
+                endpoint | {"mix": "as_probed", "domain": domain, "usd_per_correct": cost, "n_items": 9}
+                for domain, cost in costs.items()
+            ],
+        ),
+    )
+    (row,) = result(lake, "scorecard")
+    names = ("domain", "domain_note", "quality", "quality_math", "quality_code", "versus_reference", "usd_per_correct")
+    assert tuple(row[name] for name in names) == ("all", None, 0.72, 0.8, 0.6, "cannot tell", 2.0)
 
 
 @pytest.mark.parametrize(
@@ -599,26 +684,36 @@ def test_the_leaderboard_holds_every_endpoint_priced_or_not(lake: Lake) -> None:
             {
                 "endpoint_id": "p/m@a",
                 "mix": "chat",
+                "domain": "all",
                 "usd_per_correct": 0.5,
                 "n_items": 70,
                 "rank": 1,
                 "rank_lo": 1,
                 "rank_hi": 1,
             },
+            {"endpoint_id": "p/m@a", "mix": "chat", "domain": "math", "usd_per_correct": 9.0, "n_items": 70},
             {
                 "endpoint_id": "p/m@a",
                 "mix": "rag",
+                "domain": "all",
                 "usd_per_correct": 0.7,
                 "n_items": 70,
                 "rank": 2,
                 "rank_lo": 1,
                 "rank_hi": 2,
             },
-            {"endpoint_id": "p/m@free", "mix": "chat", "n_items": 0, "rank_note": "price or token usage unknown"},
+            {
+                "endpoint_id": "p/m@free",
+                "mix": "chat",
+                "domain": "all",
+                "n_items": 0,
+                "rank_note": "price or token usage unknown",
+            },
         ],
         scorecard=[
-            {"endpoint_id": "p/m@a", "usd_per_correct": 0.01, "quality": 0.8, "versus_reference": "reference"},
-            {"endpoint_id": "p/m@free", "quality": 0.7, "versus_reference": "cannot tell"},
+            {"endpoint_id": "p/m@a", "usd_per_correct": 0.01, "quality": 0.8, "versus_reference": "reference"}
+            | {"domain": "all", "context_effective_tokens": 640},
+            {"endpoint_id": "p/m@free", "quality": 0.7, "versus_reference": "cannot tell", "domain": "all"},
         ],
         rounds=[
             {"round_id": "r0", "certified": True, "void": False},
@@ -630,6 +725,7 @@ def test_the_leaderboard_holds_every_endpoint_priced_or_not(lake: Lake) -> None:
     assert list(rows) == [("chat", "p/m@a"), ("chat", "p/m@free"), ("rag", "p/m@a")]
     chat, rag, free = rows["chat", "p/m@a"], rows["rag", "p/m@a"], rows["chat", "p/m@free"]
     assert (chat["usd_per_correct"], chat["usd_per_correct_n"], chat["usd_per_correct_as_probed"]) == (0.5, 70, 0.01)
+    assert (chat["domain"], chat["context_effective_tokens"]) == ("all", 640)
     assert (rag["usd_per_correct"], rag["rank"], rag["blended_usd_per_mtok"]) == (0.7, 2, Decimal("0.11"))
     assert (free["usd_per_correct"], free["rank"], free["blended_usd_per_mtok"]) == (None, None, None)
     assert (free["rank_note"], free["quality"]) == ("price or token usage unknown", 0.7)

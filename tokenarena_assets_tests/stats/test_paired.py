@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from tokenarena_assets.stats import PairedDifference, holm, mcnemar_exact, paired_difference
+from tokenarena_assets.stats import (
+    PairedDifference,
+    holm,
+    mcnemar_exact,
+    minimum_detectable_difference,
+    paired_difference,
+    weighted_mcnemar_exact,
+)
 
 EXAMPLES = settings(derandomize=True, deadline=None, max_examples=100)
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=40)
@@ -90,3 +97,37 @@ def test_holm_does_not_depend_on_the_order_given(p_values: list[float], data: st
     order = data.draw(st.permutations(range(len(p_values))))
     shuffled = holm([p_values[i] for i in order])
     assert shuffled == pytest.approx([holm(p_values)[i] for i in order])
+
+
+def test_the_detectable_difference_is_that_of_the_published_table() -> None:
+    published = {(0.10, 100): 0.089, (0.10, 420): 0.043, (0.10, 1319): 0.024, (0.10, 2800): 0.017}
+    got = {key: minimum_detectable_difference(*key) for key in published}
+    assert got == {key: pytest.approx(value, abs=6e-4) for key, value in published.items()}
+    with pytest.raises(ValueError, match="discordant share"):
+        minimum_detectable_difference(1.2, 10)
+    with pytest.raises(ValueError, match="discordant share"):
+        minimum_detectable_difference(0.1, 0)
+
+
+def test_a_pair_without_discordance_can_still_detect_no_less_than_one_item() -> None:
+    same = paired_difference([1, 0, 1, 1], [1, 0, 1, 1])
+    assert same.minimum_detectable == pytest.approx(2.8 * math.sqrt(0.25 / 4))
+    one = paired_difference([1, 0, 1, 1], [0, 0, 1, 1])
+    assert (one.only_first, one.only_second, one.minimum_detectable) == (1, 0, same.minimum_detectable)
+    assert paired_difference([], []).minimum_detectable is None
+
+
+def test_the_weighted_exact_test_of_one_stratum_is_mcnemars() -> None:
+    for first in range(8):
+        for second in range(8):
+            got = weighted_mcnemar_exact([(0.3, first, second)])
+            assert got == pytest.approx(mcnemar_exact(first, second))
+
+
+def test_the_weighted_exact_test_by_enumeration() -> None:
+    # Sums of +-2 (thrice) and +-1 (twice); observed 2 + 2 - 2 + 1 + 1 = 4.
+    signs = [[1, -1]] * 5
+    sums = [sum(w * s for w, s in zip((2, 2, 2, 1, 1), draw, strict=True)) for draw in itertools.product(*signs)]
+    expected = sum(abs(total) >= 4 for total in sums) / len(sums)
+    assert weighted_mcnemar_exact([(2, 2, 1), (1, 2, 0)]) == pytest.approx(expected)
+    assert weighted_mcnemar_exact([(0.6, 0, 0), (0.4, 0, 0)]) == 1.0

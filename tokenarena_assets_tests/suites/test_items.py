@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
+from tokenarena_assets.suites.code_task import CodeTask
 from tokenarena_assets.suites.grading import grade_math
-from tokenarena_assets.suites.items import derived_seed, rng_for
+from tokenarena_assets.suites.items import derived_seed, domain_of, rng_for
+from tokenarena_assets.suites.reference import function_of
 from tokenarena_assets.suites.tiny import code, facts, math, prose
+from tokenarena_assets.suites.tiny.code_cases import make_task_item
 from tokenarena_assets.suites.tiny.words import KEYS, NAMES
 
 SEEDS = [derived_seed("test", number) for number in range(60)]
@@ -96,7 +99,7 @@ DOCSTRINGS: list[tuple[str, Callable[..., Any]]] = [
     (r"Return the last (\d+) characters of the text\.", lambda a: lambda s: s[max(0, len(s) - a) :]),
     (r"Return the text in upper case\.", lambda: lambda s: "".join(c.upper() for c in s)),
     (r"Return the text in lower case\.", lambda: lambda s: "".join(c.lower() for c in s)),
-    (r"Return the sum of the items\.", lambda: lambda v: v[0] + sum(v[1:])),
+    (r"Return the sum of the items\.", lambda: lambda v: -sum(-x for x in v)),
     (r"Return the largest of the items\.", lambda: lambda v: next(x for x in v if all(x >= y for y in v))),
     (r"Return the smallest of the items\.", lambda: lambda v: next(x for x in v if all(x <= y for y in v))),
     (r"Return a list with every item times (\d+)\.", lambda a: lambda v: [a * x for x in v]),
@@ -116,6 +119,13 @@ DOCSTRINGS: list[tuple[str, Callable[..., Any]]] = [
     (
         r"Return the sum of the items divisible by (\d+), plus (\d+)\.",
         lambda a, b: lambda v: sum(x for x in v if x // a * a == x) + b,
+    ),
+    (r"Return x plus (\d+) plus (\d+), as one sum\.", lambda a, b: lambda x: a + b + x),
+    (r"Return x times (\d+) times (\d+), as one product\.", lambda a, b: lambda x: a * x * b),
+    (r"Return x minus the product of (\d+) and (\d+)\.", lambda a, b: lambda x: x - a * b),
+    (
+        r"Return a list of the items greater than (\d+) minus (\d+)\.",
+        lambda a, b: lambda v: [x for x in v if not x + b <= a],
     ),
 ]
 INPUTS: dict[str, list[tuple[Any, ...]]] = {
@@ -160,6 +170,38 @@ def test_code_solutions_do_what_the_docstring_says(template: code.CodeTemplate) 
         expected = described(docstring.strip().strip('"'))
         for given in INPUTS[arguments[1]]:
             assert namespace[function.name](*given) == expected(*given)
+
+
+@pytest.mark.parametrize("template", code.CODE_TEMPLATES, ids=lambda t: t.template_id)
+def test_code_cases_expect_what_the_docstring_says(template: code.CodeTemplate) -> None:
+    for seed in SEEDS[:25]:
+        plain, item = code.make_item(template, seed), make_task_item(template, seed)
+        assert (item.prompt, item.solution, item.item_id) == (plain.prompt, plain.solution, plain.item_id)
+        task = CodeTask.from_json(item.answer_value)
+        assert (task.reference, task.task_id) == (plain.answer_value, item.item_id)
+        assert plain.answer_value.startswith(f"def {task.entry_point}(")
+        assert item.prompt == f"Write this Python function.\n{task.prompt}"
+        assert len(task.cases) >= 20
+        expected = described(task.prompt.partition("\n")[2].strip().strip('"'))
+        for arguments, result in task.cases:
+            assert expected(*ast.literal_eval(arguments)) == ast.literal_eval(result)
+        assert item == make_task_item(template, seed)
+
+
+@pytest.mark.parametrize("template", code.CODE_TEMPLATES, ids=lambda t: t.template_id)
+def test_code_cases_tell_a_number_from_its_neighbours(template: code.CodeTemplate) -> None:
+    for seed in SEEDS[:25]:
+        task = CodeTask.from_json(make_task_item(template, seed).answer_value)
+        head, expression = (task.reference or "").split("return ")
+        for number in {int(found) for found in re.findall(r"\d+", expression)} - {0, 1}:
+            slipped = function_of(
+                f"{head}return {re.sub(rf'{number}(?!.*{number})', str(number + 1), expression)}", task.entry_point
+            )
+            assert any(repr(slipped(*ast.literal_eval(given))) != result for given, result in task.cases)
+
+
+def test_the_domain_of_an_item_is_code_or_math() -> None:
+    assert [domain_of(kind) for kind in ("code", "int", "rational", "decimal", "text")] == ["code"] + ["math"] * 4
 
 
 def test_code_templates_differ_in_name() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from datetime import date
 from itertools import combinations
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,26 +14,27 @@ from hypothesis import strategies as st
 
 from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.suites import reading
-from tokenarena_assets.suites.grading import grade_math
+from tokenarena_assets.suites.items import CANARY, Item
 from tokenarena_assets.suites.suite import (
-    MATH_MIX,
     SUITES,
     Question,
     SuiteSizes,
+    day_items,
     main_size,
     questions,
     speed_pattern,
 )
+from tokenarena_assets.suites.tiers import TINY_CODE_MIX, TINY_MATH_MIX
 from tokenarena_assets.suites.tiny import prose
-from tokenarena_assets.suites.tiny.math import BY_ID
 
 DAY = date(2026, 11, 23)
+OWN = Item("own-1", "own", "own", 0, "What is 1 + 1?", "int", "2", "easy", "Answer: 2", "standard", "own:mine.yaml")
 
 
 def asked(
-    suite: str, day: date = DAY, ordinal: int = 0, round_id: str = "r0", sizes: SuiteSizes | None = None, of: str = "a"
+    suite: str, day: date = DAY, round_id: str = "r0", sizes: SuiteSizes | None = None, of: str = "a"
 ) -> list[Question]:
-    return list(questions(suite, day, ordinal, round_id, sizes or SuiteSizes(), endpoint_id=of))
+    return list(questions(suite, day, round_id, sizes or SuiteSizes(), endpoint_id=of))
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -41,36 +44,77 @@ def test_the_same_round_asks_the_same_again(suite: str) -> None:
     assert len(keys) == len(set(keys))
 
 
-def test_math_items_belong_to_the_day_and_round_and_not_to_its_id() -> None:
-    first = asked("quality_math")
-    assert asked("quality_math", round_id="another") == first
-    seen = {q.key for q in first}
-    for other in (asked("quality_math", ordinal=1), asked("quality_math", day=date(2026, 11, 24))):
-        assert seen.isdisjoint(q.key for q in other)
-        seen |= {q.key for q in other}
-    assert len(seen) == 3 * len(first)
+@pytest.mark.parametrize("suite", ["quality_math", "quality_code"])
+def test_items_belong_to_the_day_and_not_to_the_round_or_the_endpoint(suite: str) -> None:
+    first = asked(suite)
+    assert asked(suite, round_id="another", of="b") == first
+    assert {q.key for q in first}.isdisjoint(q.key for q in asked(suite, day=date(2026, 11, 24)))
 
 
-def test_a_larger_round_begins_with_the_items_of_a_smaller_one() -> None:
-    small = asked("quality_math", sizes=SuiteSizes(math_items=10))
-    assert asked("quality_math")[:10] == small
+def test_the_seed_of_an_item_is_a_hash_of_what_it_is_for() -> None:
+    item = day_items("quality_math", DAY, "tiny", SuiteSizes())[8]
+    text = f"2026.11|2026-11-23|quality_math|tiny|{TINY_MATH_MIX[1]}|8"
+    assert item.seed == int(hashlib.sha256(text.encode()).hexdigest()[:16], 16)
+    assert item.item_id == f"{TINY_MATH_MIX[1]}-{item.seed:016x}"
 
 
-def test_math_items_are_a_fair_share_of_each_template() -> None:
-    found = asked("quality_math")
-    assert len(found) == SuiteSizes().math_items
-    counts = Counter(q.item.template_id for q in found if q.item)
-    assert counts == dict.fromkeys(MATH_MIX, 5)
-    assert set(MATH_MIX) <= BY_ID.keys()
+@given(st.integers(0, 90), st.integers(0, 90), st.sampled_from(["quality_math", "quality_code"]))
+def test_a_larger_day_begins_with_the_items_of_a_smaller_one(one: int, other: int, suite: str) -> None:
+    small, large = sorted((one, other))
+    items = day_items(suite, DAY, "tiny", SuiteSizes(math_items=large, code_items=large))
+    assert items[:small] == day_items(suite, DAY, "tiny", SuiteSizes(math_items=small, code_items=small))
+    counts = Counter(item.template_id for item in items)
+    mix = TINY_MATH_MIX if suite == "quality_math" else TINY_CODE_MIX
+    assert {counts[name] for name in mix} <= {large // len(mix), -(-large // len(mix))}
 
 
-def test_math_questions_carry_their_item_and_are_greedy() -> None:
-    for question in asked("quality_math"):
-        assert question.item is not None
-        assert question.key == question.item.item_id
-        assert question.prompt == question.item.prompt
-        assert (question.suite, question.temperature, question.max_output_tokens) == ("quality_math", 0.0, 512)
-        assert grade_math(question.item.solution, question.item.answer_value).correct
+def test_no_two_items_of_a_day_ask_the_same() -> None:
+    for day in (date(2026, 11, number) for number in range(1, 11)):
+        for suite in ("quality_math", "quality_code"):
+            items = day_items(suite, day, "tiny", SuiteSizes(math_items=400, code_items=400))
+            assert len({item.prompt for item in items}) == len({item.item_id for item in items}) == 400
+
+
+def test_quality_questions_carry_their_item_and_are_greedy() -> None:
+    for suite, count in (("quality_math", 60), ("quality_code", 40)):
+        assert len(asked(suite)) == count
+        for question in asked(suite):
+            assert question.item is not None
+            assert question.key == question.item.item_id
+            assert question.prompt == question.item.prompt
+            assert CANARY not in question.prompt
+            assert (question.suite, question.temperature, question.max_output_tokens) == (suite, 0.0, 512)
+            assert question.attempt == 1
+
+
+def test_items_that_the_day_has_an_answer_to_are_left_out() -> None:
+    every = asked("quality_code")
+    left = list(questions("quality_code", DAY, "r1", SuiteSizes(), skip_items={every[0].key, every[7].key}))
+    assert left == [question for place, question in enumerate(every) if place not in (0, 7)]
+
+
+@pytest.mark.parametrize("suite", ["anchor", "own"])
+def test_items_from_elsewhere_are_asked_likewise(suite: str) -> None:
+    def of(**options: Any) -> list[tuple[str, int]]:
+        found = questions(suite, DAY, "r0", SuiteSizes(), tier="hard", extra_items=[OWN], **options)
+        return [(question.key, question.max_output_tokens) for question in found]
+
+    assert of() == [("own-1", 8_192)]
+    assert of(output_tokens=77) == [("own-1", 77)]
+    assert of(skip_items=["own-1"]) == []
+
+
+def test_the_cap_on_answers_is_the_callers_then_the_sizes_then_the_tiers() -> None:
+    def caps(sizes: SuiteSizes, **options: Any) -> set[int]:
+        return {q.max_output_tokens for q in questions("quality_math", DAY, "r0", sizes, **options)}
+
+    assert caps(SuiteSizes(quality_output_tokens=99), output_tokens=5) == {5}
+    assert caps(SuiteSizes(quality_output_tokens=99)) == {99}
+    assert caps(SuiteSizes()) == {512}
+
+
+def test_the_context_suite_is_asked_elsewhere() -> None:
+    assert asked("context") == []
 
 
 @pytest.mark.parametrize("suite", ["speed", "parallel"])
@@ -166,4 +210,8 @@ def test_sizes_are_obeyed() -> None:
 def test_an_unknown_suite_is_refused_with_the_known_ones() -> None:
     with pytest.raises(TokenArenaError) as caught:
         asked("poetry")
-    assert caught.value.mend == "suites are: speed, parallel, quality_math"
+    assert caught.value.mend == "suites are: speed, parallel, quality_math, quality_code, anchor, own, context"
+    with pytest.raises(TokenArenaError, match="no items are generated for 'speed'"):
+        day_items("speed", DAY, "tiny", SuiteSizes())
+    with pytest.raises(TokenArenaError, match="there is no tier 'huge'"):
+        list(questions("quality_code", DAY, "r0", SuiteSizes(), tier="huge"))

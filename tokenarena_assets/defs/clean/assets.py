@@ -10,7 +10,7 @@ from tokenarena_assets.chain.certificates import read_certificates
 from tokenarena_assets.chain.ingest import read_day
 from tokenarena_assets.chain.tables import CATALOG_LOG, CERTIFICATES, PROBE_LOG, ROUND_LOG
 from tokenarena_assets.defs.factory import asset_spec, check_specs, finish, python_asset, sql_assets
-from tokenarena_assets.defs.partitions import DAYS, days_of
+from tokenarena_assets.defs.partitions import DAYS, days_of, days_of_check
 from tokenarena_assets.defs.resources import Arena
 
 RAW_TABLES = (PROBE_LOG, ROUND_LOG, CATALOG_LOG)
@@ -51,14 +51,13 @@ def rows_are_conserved(context: dg.AssetCheckExecutionContext, arena: Arena) -> 
     """Count both sides independently of the models: lines of the raw files against rows of the tables."""
     lake = arena.lake
     rows: list[dict[str, Any]] = []
-    for key in context.op_execution_context.partition_keys:
-        day = dg.TimeWindow(*DAYS.time_window_for_partition_key(key)).start.date()
+    for day in days_of_check(context):
         raw = lake.read("round_log", day)["raw_rows"].sum()
         requests, quarantine = lake.read("requests", day), lake.read("quarantine", day)
         places = requests.select("raw_file", "raw_line").vstack(quarantine.select("raw_file", "raw_line"))
         rows.append(
             {
-                "day": key,
+                "day": day.isoformat(),
                 "raw_rows": int(raw),
                 "requests": requests.height,
                 "quarantine": quarantine.height,

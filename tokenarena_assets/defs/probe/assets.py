@@ -11,6 +11,7 @@ from tokenarena_assets.defs.partitions import DAYS, days_of
 from tokenarena_assets.defs.resources import Arena
 from tokenarena_assets.errors import NoEvidenceError
 from tokenarena_assets.fleet.serving import serving
+from tokenarena_assets.probing.inputs import absolute_file, anchors_in_force, items_file_in_force, parse_anchors
 from tokenarena_assets.probing.plan import DEFAULT_DAY_CAP_USD, ForecastRow, PlanOptions, day_cap_usd, usd_of
 from tokenarena_assets.probing.round import (
     RoundOutcome,
@@ -26,7 +27,8 @@ from tokenarena_assets.storage.rawlog import RoundFiles, is_being_written, round
 from tokenarena_assets.suites.suite import SUITES, SuiteSizes
 
 BACKFILL_TAG = "dagster/backfill"
-DEFAULTS = PlanOptions(max_day_usd=DEFAULT_DAY_CAP_USD)  # the environment's own cap is read when a round is planned
+# What the environment says is read when a round is planned.
+DEFAULTS = PlanOptions(max_day_usd=DEFAULT_DAY_CAP_USD, anchors=(), items_file=None)
 
 
 class RoundConfig(dg.Config):
@@ -40,6 +42,9 @@ class RoundConfig(dg.Config):
     suites: list[str] = Field(list(SUITES))
     speed_probes: int = DEFAULTS.sizes.speed_probes
     math_items: int = DEFAULTS.sizes.math_items
+    code_items: int = DEFAULTS.sizes.code_items
+    items_file: str = Field("", description="JSONL of your own items; empty: TOKENARENA_ITEMS")
+    anchors: list[str] = Field([], description="public sets for the weekly anchor, SET=PATH; empty: TOKENARENA_ANCHORS")
     at_once: int = DEFAULTS.at_once
     spread_s: float = DEFAULTS.spread_s
     max_round_usd: str = str(DEFAULTS.max_round_usd)
@@ -49,7 +54,9 @@ class RoundConfig(dg.Config):
         """As the prober takes it."""
         return PlanOptions(
             suites=tuple(self.suites),
-            sizes=SuiteSizes(speed_probes=self.speed_probes, math_items=self.math_items),
+            sizes=SuiteSizes(speed_probes=self.speed_probes, math_items=self.math_items, code_items=self.code_items),
+            items_file=absolute_file(self.items_file) or items_file_in_force(),
+            anchors=parse_anchors(self.anchors, "anchors") if self.anchors else anchors_in_force(),
             at_once=self.at_once,
             spread_s=self.spread_s,
             max_round_usd=usd_of(self.max_round_usd, "max_round_usd"),

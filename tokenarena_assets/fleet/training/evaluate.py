@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -27,24 +28,26 @@ WEIGHTS = Path(__file__).parent.parent / "weights"
 FORMS_IN_ORDER = ("f16", "q8_0", "q5_0", "q4_0", "q3_r", "q2_r")  # finest first
 MATH_ITEMS, CODE_ITEMS, FACTS_ITEMS, PROSE_ITEMS = 60, 20, 40, 20
 FACT_COUNTS = (4, 8, 16, 24)
+SHEETS, SHEET_CHARS = 10, (700, 1100, 1500, 1900, 2300, 2600)
 CONTEXT_TOKENS = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One request and the judge of its answer; `temperature` is 0 where there is a right answer."""
+    """One request and who counts what is right in its answer, `of` at most; `temperature` is 0 but for prose."""
 
     family: str
     task: str
     prompt: str
-    is_right: Callable[[str], bool]
+    right_in: Callable[[str], int]
     temperature: float = 0.0
     seed: int = 0
+    of: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """What one form did on one task; for prose `right` counts the answers that are not empty."""
+    """What one form did on one task of `n` things asked for; for prose `right` counts answers that are not empty."""
 
     family: str
     task: str
@@ -66,6 +69,10 @@ def _returns(source: str) -> Callable[[str], bool]:
 
 def _names(value: str) -> Callable[[str], bool]:
     return lambda answer: re.search(rf"\b{re.escape(value)}\b", answer) is not None
+
+
+def _lists(sentences: list[str]) -> Callable[[str], int]:
+    return lambda answer: sum(sentence in answer for sentence in sentences)
 
 
 def _math_questions() -> Iterator[Question]:
@@ -90,6 +97,14 @@ def _facts_questions() -> Iterator[Question]:
             yield Question("facts", f"among_{count:02d}", f"{sheet.text}\n{question}", _names(value))
 
 
+def _sheet_questions() -> Iterator[Question]:
+    for chars in SHEET_CHARS:
+        for index in range(SHEETS):
+            sheet = facts.make_long_sheet(rng_for("evaluation", "sheet", chars, index), chars)
+            values = [look_up.sentence for look_up in sheet.look_ups]
+            yield Question("sheets", f"chars_{chars:04d}", sheet.prompt, _lists(values), of=len(values))
+
+
 def _prose_questions() -> Iterator[Question]:
     makers = {"story": prose.story, "word_list": prose.word_list, "description": prose.description}
     for task, make in makers.items():
@@ -102,11 +117,17 @@ def _prose_questions() -> Iterator[Question]:
 
 def questions() -> list[Question]:
     """The same questions for every form."""
-    return [*_math_questions(), *_code_questions(), *_facts_questions(), *_prose_questions()]
+    return [
+        *_math_questions(),
+        *_code_questions(),
+        *_facts_questions(),
+        *_sheet_questions(),
+        *_prose_questions(),
+    ]
 
 
-def ask(client: httpx.Client, question: Question) -> tuple[bool, int]:
-    """Whether the answer is right, and its length in tokens."""
+def ask(client: httpx.Client, question: Question) -> tuple[int, int]:
+    """How much of the answer is right, and its length in tokens."""
     body = {
         "messages": [{"role": "user", "content": question.prompt}],
         "temperature": question.temperature,
@@ -117,17 +138,21 @@ def ask(client: httpx.Client, question: Question) -> tuple[bool, int]:
     response.raise_for_status()
     answer = response.json()
     text = answer["choices"][0]["message"]["content"] or ""
-    return question.is_right(text), int(answer["usage"]["completion_tokens"])
+    return int(question.right_in(text)), int(answer["usage"]["completion_tokens"])
 
 
 def evaluate(url: str, asked: list[Question]) -> list[TaskResult]:
     """Ask one endpoint everything, one request at a time: answers in a batch depend on who else is in it."""
-    outcomes: dict[tuple[str, str], list[tuple[bool, int]]] = {}
+    outcomes: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    asked_for: Counter[tuple[str, str]] = Counter()
     with httpx.Client(base_url=url, timeout=120, trust_env=False) as client:
         for question in asked:
             outcomes.setdefault((question.family, question.task), []).append(ask(client, question))
+            asked_for[question.family, question.task] += question.of
     return [
-        TaskResult(family, task, len(rows), sum(right for right, _ in rows), sum(n for _, n in rows) / len(rows))
+        TaskResult(
+            family, task, asked_for[family, task], sum(right for right, _ in rows), sum(n for _, n in rows) / len(rows)
+        )
         for (family, task), rows in outcomes.items()
     ]
 
@@ -136,15 +161,19 @@ def _training_run(shape: recipe.Recipe, log: Path) -> dict[str, Any]:
     """What the log of a finished training run says of it."""
     text = log.read_text()
     parameters = re.search(r"([\d,]+) parameters", text)
-    steps = re.findall(r"step (\d+)/(\d+) loss ([\d.]+) ([\d.]+) min", text)
-    if parameters is None or not steps or steps[-1][0] != steps[-1][1]:
+    lines = re.findall(r"stage (\d+) step (\d+)/(\d+) loss ([\d.]+) ([\d.]+) min", text)
+    last = {int(stage): (step, of, loss, minutes) for stage, step, of, loss, minutes in lines}
+    finished = sorted(last) == list(range(len(shape.stages))) and all(step == of for step, of, *_ in last.values())
+    if parameters is None or not finished:
         raise ValueError(f"{log}: not the log of a finished training run")
     return {
         **asdict(shape),
         "parameters": int(parameters[1].replace(",", "")),
-        "tokens_seen": shape.steps * shape.batch_sequences * recipe.SEQUENCE_TOKENS,
-        "final_loss": float(steps[-1][2]),
-        "training_minutes": float(steps[-1][3]),
+        "steps": shape.steps,
+        "tokens_seen": shape.tokens_seen,
+        "longest_row_tokens": max(stage.sequence_tokens for stage in shape.stages),
+        "final_loss": float(last[len(shape.stages) - 1][2]),
+        "training_minutes": sum(float(minutes) for *_, minutes in last.values()),
     }
 
 

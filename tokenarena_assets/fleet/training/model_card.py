@@ -31,8 +31,9 @@ METHOD = """\
 
 Items from seeds that training did not draw, greedy decoding, one request at a time; right/asked and the 95 % Wilson
 interval. Sums are right when the last line states the number; functions when the returned expression is that of the
-reference, character for character (an equivalent one counts as wrong); look-up when the value is named. Prose is
-sampled at temperature 1 and only counted.
+reference, character for character (an equivalent one counts as wrong); look-up when the value is named. `sheets` are
+the requests of the context ladder, eight facts each: n counts facts, right when the sentence is in the answer; `chars`
+is the length of the prompt, about three characters a token. Prose is sampled at temperature 1 and only counted.
 """
 
 LIMITS = """\
@@ -40,11 +41,11 @@ LIMITS = """\
 
 - Held out by seed, not by content: templates with few distinct items (the multiplication table, change_case, reverse)
   were seen whole in training, so their accuracy is recall.
-- Look-up is learned late, if at all: a size whose facts rows are near guessing did not learn it in its run and must not
-  be used for it.
+- Look-up is learned late, if at all: a size whose facts or sheets rows are near guessing did not learn it in its run
+  and must not be used for it.
 - The intervals speak of these templates with these wordings, and of nothing else.
-- Trained on sequences of {sequence_tokens} tokens: the context length of {context_tokens} is what the file allows, not
-  what was practised.
+- Trained on rows of 384 and at last of {longest_row_tokens} tokens, the context length being {context_tokens}; most
+  rows of that length hold several conversations.
 - Each digit is a token and there is no notion of units, dates or decimals. English only, ASCII in practice.
 - `{coarse}` is {bits}-bit rounding stored as f16: the damage of a coarse quantization without its size or speed.
 - Answers that are near ties can differ between machines and llama.cpp versions.
@@ -57,7 +58,7 @@ def render(document: dict[str, Any]) -> str:
     by_model = {name: [entry for entry in weights if entry["model"] == name] for name in document["training"]}
     coarse = next(entry["form"] for entry in weights if entry["form"].endswith("_r"))
     limits = LIMITS.format(
-        sequence_tokens=recipe.SEQUENCE_TOKENS,
+        longest_row_tokens=max(run["longest_row_tokens"] for run in document["training"].values()),
         context_tokens=next(iter(document["training"].values()))["context_tokens"],
         coarse=coarse,
         bits=coarse[1],
@@ -79,7 +80,7 @@ def _architecture(training: dict[str, Any]) -> str:
         "parameters": "{parameters:,}",
         "layers x width (heads)": "{layers} x {width} ({heads})",
         "feed-forward width": "{feed_forward}",
-        "steps x sequences": "{steps:,} x {batch_sequences}",
+        "steps, of all stages": "{steps:,}",
         "tokens seen (padding included)": "{tokens_seen:,}",
         "peak rates, Muon / AdamW": "{muon_lr} / {peak_lr}",
         "mean loss of the last 50 steps": "{final_loss:.3f}",
@@ -90,7 +91,8 @@ def _architecture(training: dict[str, Any]) -> str:
         "## Architecture and recipe\n\n"
         "Llama architecture: RMSNorm, rotary embedding, SwiGLU, no biases, tied embedding. Byte-level BPE of "
         f"{recipe.VOCAB_SIZE:,} tokens\ntrained on text without digits, so that each digit is a token. Muon on the "
-        "hidden matrices, AdamW on the rest; warm-up,\nplateau, linear decay; loss on answers only; bfloat16 products. "
+        "hidden matrices, AdamW on the rest; in each stage\nwarm-up, plateau, linear decay; loss on answers only; "
+        "bfloat16 products. "
         f"Seeds: {recipe.TRAINING_SEED} (training), {recipe.TOKENIZER_SEED} (tokenizer).\n\n{table}"
     )
 

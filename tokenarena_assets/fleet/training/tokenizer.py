@@ -23,7 +23,9 @@ def train_tokenizer(path: Path) -> Tokenizer:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    turns = itertools.chain.from_iterable(itertools.islice(data.conversations(recipe.TOKENIZER_SEED), 30_000))
+    turns = itertools.chain.from_iterable(
+        itertools.islice(data.conversations(recipe.TOKENIZER_SEED, recipe.BASE_MIX, 0), 30_000)
+    )
     tokenizer.train_from_iterator((re.sub(r"\d", "", text) for turn in turns for text in turn), trainer)
     tokenizer.save(str(path))
     return tokenizer

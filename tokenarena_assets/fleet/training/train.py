@@ -37,12 +37,12 @@ def encode(tokenizer: Tokenizer, turns: list[data.Turn]) -> tuple[list[int], lis
     return ids, is_answer
 
 
-def sequences(tokenizer: Tokenizer, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless (inputs, targets) of SEQUENCE_TOKENS each; whole conversations are packed, none is cut to fit."""
-    length = recipe.SEQUENCE_TOKENS + 1
+def sequences(tokenizer: Tokenizer, seed: int, stage: recipe.Stage) -> Iterator[tuple[Tensor, Tensor]]:
+    """Endless (inputs, targets) of a row's tokens each; whole conversations are packed, none is cut to fit."""
+    length = stage.sequence_tokens + 1
     ids: list[int] = []
     targets: list[int] = []
-    for turns in data.conversations(seed):
+    for turns in data.conversations(seed, stage.mix, stage.longest_chars):
         new_ids, is_answer = encode(tokenizer, turns)
         if len(new_ids) > length:
             continue
@@ -56,17 +56,38 @@ def sequences(tokenizer: Tokenizer, seed: int) -> Iterator[tuple[Tensor, Tensor]
         targets += [token if answer else IGNORED for token, answer in zip(new_ids, is_answer, strict=True)]
 
 
-def learning_rate_factor(step: int, shape: recipe.Recipe) -> float:
-    """Warm-up, plateau, then linear decay to zero."""
-    decay_steps = shape.decay_share * shape.steps
-    return min(1.0, (step + 1) / shape.warmup_steps, (shape.steps - step) / decay_steps)
+def learning_rate_factor(step: int, stage: recipe.Stage) -> float:
+    """Warm-up, plateau, then linear decay to zero, times the stage's own rate."""
+    decay_steps = stage.decay_share * stage.steps
+    return stage.rate * min(1.0, (step + 1) / stage.warmup_steps, (stage.steps - step) / decay_steps)
 
 
-def train(shape: recipe.Recipe, tokenizer: Tokenizer, out: Path) -> Decoder:
-    """Train on one thread (two stall each other on a shared machine) and save the weights as they form."""
+def train(shape: recipe.Recipe, tokenizer: Tokenizer, out: Path, first_stage: int = 0) -> Decoder:
+    """Train on one thread (two stall each other on a shared machine) and save the weights after each stage.
+
+    From `first_stage` on, where the stages before it have left their weights in `out`.
+    """
     torch.manual_seed(recipe.TRAINING_SEED)
     torch.set_num_threads(1)
     model = Decoder(shape)
+    if first_stage:
+        model.load_state_dict(torch.load(checkpoint(out, shape, first_stage - 1)))
+    print(f"{shape.name}: {sum(p.numel() for p in model.parameters()):,} parameters", flush=True)
+    for number in range(first_stage, len(shape.stages)):
+        run_stage(model, shape, number, tokenizer)
+        torch.save(model.state_dict(), checkpoint(out, shape, number))
+    return model
+
+
+def checkpoint(out: Path, shape: recipe.Recipe, stage: int) -> Path:
+    """Where the weights after a stage are kept; those of the last one are the model's."""
+    last = stage == len(shape.stages) - 1
+    return out / (f"{shape.name}.pt" if last else f"{shape.name}-stage-{stage}.pt")
+
+
+def run_stage(model: Decoder, shape: recipe.Recipe, number: int, tokenizer: Tokenizer) -> None:
+    """One stage, its optimizers fresh."""
+    stage = shape.stages[number]
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and name.startswith("blk")]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or not name.startswith("blk")]
     # Muon on the hidden matrices: about half the steps of AdamW alone at this size.
@@ -75,11 +96,10 @@ def train(shape: recipe.Recipe, tokenizer: Tokenizer, out: Path) -> Decoder:
         torch.optim.AdamW(others, lr=shape.peak_lr, betas=(0.9, 0.95), weight_decay=0.0),
     ]
     peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
-    print(f"{shape.name}: {sum(p.numel() for p in model.parameters()):,} parameters", flush=True)
-    stream = sequences(tokenizer, recipe.TRAINING_SEED)
+    stream = sequences(tokenizer, recipe.TRAINING_SEED + number, stage)
     started, running = time.monotonic(), 0.0
-    for step in range(shape.steps):
-        rows = [next(stream) for _ in range(shape.batch_sequences)]
+    for step in range(stage.steps):
+        rows = [next(stream) for _ in range(stage.batch_sequences)]
         inputs, targets = torch.stack([r[0] for r in rows]), torch.stack([r[1] for r in rows])
         answered = targets != IGNORED
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -89,7 +109,7 @@ def train(shape: recipe.Recipe, tokenizer: Tokenizer, out: Path) -> Decoder:
             optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        factor = learning_rate_factor(step, shape)
+        factor = learning_rate_factor(step, stage)
         for optimizer, peak in zip(optimizers, peaks, strict=True):
             for group, lr in zip(optimizer.param_groups, peak, strict=True):
                 group["lr"] = lr * factor
@@ -97,11 +117,8 @@ def train(shape: recipe.Recipe, tokenizer: Tokenizer, out: Path) -> Decoder:
         running += loss.item()
         if (step + 1) % 50 == 0:
             minutes = (time.monotonic() - started) / 60
-            print(f"step {step + 1}/{shape.steps} loss {running / 50:.4f} {minutes:.1f} min", flush=True)
+            print(f"stage {number} step {step + 1}/{stage.steps} loss {running / 50:.4f} {minutes:.1f} min", flush=True)
             running = 0.0
-        if (step + 1) % 200 == 0 or step + 1 == shape.steps:
-            torch.save(model.state_dict(), out / f"{shape.name}.pt")
-    return model
 
 
 def main() -> None:
@@ -109,11 +126,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("size", choices=sorted(recipe.RECIPES))
     parser.add_argument("--out", type=Path, default=Path("build/training"))
+    parser.add_argument("--first-stage", type=int, default=0, help="go on from the weights that the stage before left")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     path = arguments.out / "tokenizer.json"
     tokenizer = Tokenizer.from_file(str(path)) if path.exists() else train_tokenizer(path)
-    train(recipe.RECIPES[arguments.size], tokenizer, arguments.out)
+    train(recipe.RECIPES[arguments.size], tokenizer, arguments.out, arguments.first_stage)
 
 
 if __name__ == "__main__":

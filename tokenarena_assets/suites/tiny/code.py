@@ -122,6 +122,27 @@ def _count_matching(rng: random.Random) -> tuple[str, str, str]:
     return "items", f"Count the items {word} than {a}.", f"sum(1 for x in items if x {sign} {a})"
 
 
+def _added_twice(rng: random.Random) -> tuple[str, str, str]:
+    a, b = rng.randint(100, 999), rng.randint(100, 999)
+    return "x", f"Return x plus {a} plus {b}, as one sum.", f"x + {a + b}"
+
+
+def _scaled_twice(rng: random.Random) -> tuple[str, str, str]:
+    a, b = rng.randint(11, 99), rng.randint(3, 12)
+    return "x", f"Return x times {a} times {b}, as one product.", f"x * {a * b}"
+
+
+def _minus_product(rng: random.Random) -> tuple[str, str, str]:
+    a, b = rng.randint(11, 49), rng.randint(11, 19)
+    return "x", f"Return x minus the product of {a} and {b}.", f"x - {a * b}"
+
+
+def _items_above_difference(rng: random.Random) -> tuple[str, str, str]:
+    b, a = sorted((rng.randint(100, 999), rng.randint(100, 999)))
+    doc = f"Return a list of the items greater than {a} minus {b}."
+    return "items", doc, f"[x for x in items if x > {a - b}]"
+
+
 CODE_TEMPLATES: tuple[CodeTemplate, ...] = (
     CodeTemplate("add_constant", "easy", _add_constant),
     CodeTemplate("larger_of_two", "easy", _larger_of_two),
@@ -141,6 +162,10 @@ CODE_TEMPLATES: tuple[CodeTemplate, ...] = (
     CodeTemplate("count_matching", "hard", _count_matching),
     CodeTemplate("filter_and_scale", "hard", _filter_and_scale),
     CodeTemplate("sum_of_multiples", "hard", _sum_of_multiples),
+    CodeTemplate("added_twice", "hard", _added_twice),
+    CodeTemplate("scaled_twice", "hard", _scaled_twice),
+    CodeTemplate("minus_product", "hard", _minus_product),
+    CodeTemplate("items_above_difference", "hard", _items_above_difference),
 )
 CODE_BY_ID = {template.template_id: template for template in CODE_TEMPLATES}
 FUNCTION_NAMES = ("f", "g", "solve", "compute", "task", "run", "work", "apply")

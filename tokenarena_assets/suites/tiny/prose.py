@@ -35,6 +35,11 @@ def _sentence(rng: random.Random, name: str, thing: str, place: str) -> str:
     return pick(makers)()
 
 
+def sentence(rng: random.Random) -> str:
+    """One sentence of a story that is told nowhere else."""
+    return _sentence(rng, rng.choice(NAMES), rng.choice(OBJECTS), rng.choice(PLACES))
+
+
 def _story_request(tag: str, length: str, name: str, thing: str, place: str) -> str:
     return f"{tag}Write a {length} story about {name}, a {thing} and the {place}."
 

@@ -1,0 +1,1 @@
+"""Advertised, accepted, served and effective context."""

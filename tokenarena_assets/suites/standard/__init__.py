@@ -1,0 +1,1 @@
+"""Items for real models: math by reasoning-gym, code from templates of our own."""
