@@ -371,7 +371,7 @@ def _run_with_bar(home: Home, plan: RoundPlan, limits: Limits, budget: Budget) -
 
         def progress(suite: str, done: int, of: int, failed: int) -> None:
             if suite not in tasks:
-                tasks[suite] = bars.add_task(suite, total=of)
+                tasks[suite] = bars.add_task(suite, total=of or None)
             bars.update(tasks[suite], completed=done, description=f"{suite} ({failed} failed)" if failed else suite)
 
         with serving(plan.endpoints) as base_urls:

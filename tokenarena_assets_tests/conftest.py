@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tokenarena_assets.endpoints import Catalog, embedded_catalog_path, load_catalog
 from tokenarena_assets.fleet.serving import serving
@@ -18,6 +19,10 @@ from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import read_lines, rounds_of
 from tokenarena_assets.suites.suite import SuiteSizes
 from tokenarena_assets_tests.evidence import RealRound
+
+# A busy machine is no fault of a property.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 WIDE = Budget(p50_ms=10_000, p99_ms=60_000)
 SMALL = SuiteSizes(speed_probes=6, math_items=14, code_items=6, speed_output_tokens=48, quality_output_tokens=64)

@@ -128,7 +128,7 @@ class Reading:
     def bounds(self) -> tuple[int, int]:
         """Indices into `rungs`: of the last one accepted (-1: none) and the first one not (their number: none)."""
         decided = [self.lengths[rung].decision for rung in self.rungs]
-        not_accepted = ("reject", "undetermined", "truncated", "refused")
+        not_accepted = ("reject", "undetermined", "truncated", "short", "refused")
         first = next((index for index, decision in enumerate(decided) if decision in not_accepted), len(decided))
         return max((index for index in range(first) if decided[index] == PASSED), default=-1), first
 
@@ -166,6 +166,8 @@ def _decide(
     scored = [pair for pair, sign in zip(answered, signs, strict=True) if not sign.set_aside]
     if base_accuracy is None:
         return "open"
+    if truncation.is_of_other_length(signs):
+        return "short"
     test = SequentialTest(base_accuracy, min_requests=MIN_REQUESTS, max_requests=most)
     for _, reply in scored:
         test.add((reply.hits or ()).count(True), (reply.hits or ()).count(False))

@@ -7,8 +7,9 @@ from typing import Literal
 
 Mode = Literal["cold", "warm", "full", "sentinel"]
 AskKind = Literal["calibrate", "base", "rung"]
-# What became of a rung: `truncated` and `refused` are no verdict on how well the model reads.
-Decision = Literal["accept", "reject", "undetermined", "truncated", "refused", "cannot_tell", "open"]
+# What became of a rung: `truncated`, `short` (prompts were not of that length) and `refused` are no verdict on how well
+# the model reads.
+Decision = Literal["accept", "reject", "undetermined", "truncated", "short", "refused", "cannot_tell", "open"]
 Status = Literal["ok", "undefined", "cannot_tell", "truncating"]
 Method = Literal["two_calls", "one_call", "chars_per_token"]
 

@@ -24,6 +24,8 @@ HOLE = 2
 END_REQUESTS, END_MISSES = 2, 6
 MIDDLE_REQUESTS, MIDDLE_MISSES = 3, 10
 MOST_MISSED = 5  # where next to nothing is found, what is may be luck
+# So much less than was sent, and a prompt is not of the length that was meant: rungs stand further apart than that.
+OTHER_LENGTH = 0.10
 LIMIT_STATUSES = (400, 413, 422)
 LIMIT = re.compile(
     r"context|too (long|large|many tokens)|(max\w*|limit\w*|exceed\w*|over)\W+(\w+\W+){0,6}(tokens?|length|size|input)"
@@ -110,7 +112,8 @@ def hole_of(requests: Sequence[Sequence[bool]], base_accuracy: float) -> str | N
 def truncation(tokens: int, pairs: Sequence[Pair], signs: Sequence[Sign], base_accuracy: float) -> Finding | None:
     """That prompts of `tokens` tokens are shortened, with the evidence; None: no two requests agree on it.
 
-    Either two requests report too few tokens and miss what then must be missing, or, where the tokens reported are as
+    Either two requests report too few tokens and miss what then must be missing, or all report a tenth too few and miss
+    the same eighths, were it one, or, where the tokens reported are as
     sent (or not reported), all requests, at least two, miss the same adjoining eighths and find the rest.
     """
     aside = [(pair, sign) for pair, sign in zip(pairs, signs, strict=True) if sign.set_aside]
@@ -125,10 +128,24 @@ def truncation(tokens: int, pairs: Sequence[Pair], signs: Sequence[Sign], base_a
     hole = hole_of(hits, base_accuracy)
     if hole is None or hole == "nothing_found":
         return None
+    if is_of_other_length(signs):
+        reported = ", ".join(
+            f"{reply.input_tokens} ({sign.residual or 0:+.0%})" for (_, reply), sign in zip(pairs, signs, strict=True)
+        )
+        return Finding(
+            hole, f"{len(pairs)} requests reported {reported} tokens of {tokens}; {_told(hole, pairs)}", tokens
+        )
     missing = _missing(hits)
     if not HOLE <= missing <= MOST_MISSED or not _enough(hole, missing, len(hits)):
         return None
     return Finding(hole, f"{_told(hole, pairs)}; tokens are reported as sent, or not at all", tokens)
+
+
+def is_of_other_length(signs: Sequence[Sign]) -> bool:
+    """Whether two requests or more, all of a length, were read at a tenth less than that by their reported tokens."""
+    return len(signs) >= 2 and all(
+        sign.short and not sign.contradicted and (sign.residual or 0.0) <= -OTHER_LENGTH for sign in signs
+    )
 
 
 def may_be_hole(pairs: Sequence[Pair], base_accuracy: float) -> bool:

@@ -37,7 +37,8 @@ class _ProgressHandler(logging.Handler):
             result = event.event_specific_data
             if not result.passed:
                 name = f"{result.asset_key.to_user_string()}: {result.check_name}"
-                return f"   !   check failed: {name}: {result.description}"
+                what = "warning" if result.severity == dg.AssetCheckSeverity.WARN else "check failed"
+                return f"   !   {what}: {name}: {result.description}"
         if kind == "STEP_FAILURE":
             error = event.step_failure_data.error
             while error.cause is not None:

@@ -44,7 +44,7 @@ STREAMS_PER_LOOP = 100  # the client's own error was measured up to here (benchm
 
 THREADS_OF_OUR_OWN = 4  # starting and stopping the reference server
 
-Progress = Callable[[str, int, int, int], None]  # (suite, done, of, failed)
+Progress = Callable[[str, int, int, int], None]  # (suite, done, of, failed); of 0: nobody knows
 
 
 @dataclass(slots=True)
@@ -145,8 +145,8 @@ class _Tally:
         self._done[suite] += 1
         self._failed[suite] += status not in ANSWERED
         if self._progress:
-            # Further attempts, and what a search asks, show as it goes.
-            size = max(self._sizes.get(suite, 0), self._done[suite])
+            # Of a search nobody knows how long it will be; further attempts at a probe show as they go.
+            size = max(self._sizes[suite], self._done[suite]) if suite in self._sizes else 0
             self._progress(suite, self._done[suite], size, self._failed[suite])
 
     def certificate(self, found: Certificate) -> None:

@@ -130,10 +130,11 @@ def _quality(row: Row) -> Cell:
 def _context(row: Row) -> Cell:
     advertised, effective = row["context_advertised_tokens"], row["context_effective_tokens"]
     of = () if advertised is None else (f"of {advertised:,}",)
-    if row["context_truncating"]:
-        return (TRUNCATES, *of)
+    cut = (TRUNCATES,) if row["context_truncating"] else ()
     if effective is not None:
-        return (f"{effective:,}", *of)
+        return (f"{effective:,}", *of, *cut)
+    if cut:
+        return (*cut, *of)
     status = row["context_status"]
     return ("-" if status is None else {"cannot_tell": "cannot tell", "ok": "none"}.get(status, status), *of)
 

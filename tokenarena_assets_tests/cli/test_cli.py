@@ -74,12 +74,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "6",
         "--math-items",
         "14",
+        "--code-items",
+        "4",
+        *(f"--suite={suite}" for suite in ("speed", "quality_math", "quality_code")),
         "--json",
         "--at-once",
         "2",
     )
     outcome = json.loads(probed.stdout)
-    assert outcome["records_written"] == 20
+    assert outcome["records_written"] == 24
     assert set(outcome["by_status"]) <= {"ok", "truncated"}
     assert Path(outcome["path"]).exists()
     ran = tokenarena(home, "run", "--endpoints", "one.yaml")
@@ -91,7 +94,7 @@ def test_run_rereads_the_round_and_sends_nothing_more(finished: Path) -> None:
     rows = json.loads(
         tokenarena(finished, "sql", "select n_raw, n_requests, n_quarantined from rounds", "--json").stdout
     )
-    assert rows == [{"n_raw": 20, "n_requests": 20, "n_quarantined": 0}]
+    assert rows == [{"n_raw": 24, "n_requests": 24, "n_quarantined": 0}]
 
 
 def test_leaderboard(finished: Path) -> None:
@@ -140,7 +143,7 @@ def test_sql_refuses_to_write_or_to_leave_the_lake(finished: Path) -> None:
 
 def test_the_published_file_opens_in_a_plain_shell(finished: Path) -> None:
     with duckdb.connect(str(Home(finished).database), read_only=True) as connection:
-        assert connection.execute("select count(*) from requests").fetchone() == (20,)
+        assert connection.execute("select count(*) from requests").fetchone() == (24,)
         comment = connection.execute("select comment from duckdb_columns() where column_name = 'ttft_ms'").fetchone()
     assert comment is not None
     assert "milliseconds" in comment[0]

@@ -175,11 +175,32 @@ def test_usage_that_answers_prove_wrong_is_not_truncation() -> None:
 def test_a_little_less_usage_and_everything_found_lowers_only_what_is_served() -> None:
     search = ContextSearch(ladder=STANDARD, advertised_tokens=ADVERTISED, mode="full")
     while (ask := search.next()) is not None:
-        reported = round(ask.chars / 4.5 * (0.9 if ask.target_tokens > 8_000 else 1))
+        reported = round(ask.chars / 4.5 * (0.93 if ask.target_tokens > 8_000 else 1))
         search.take(ask, Reply("ok", 200, None, reported, (True,) * 8))
     result = search.result()
     assert (result.status, result.effective, result.served) == ("ok", TOP, 8_000)
     assert kinds(result) == {"short_usage"}
+
+
+def test_a_prompt_read_at_four_fifths_of_its_length_does_not_count_as_that_length() -> None:
+    search = ContextSearch(ladder=STANDARD, advertised_tokens=ADVERTISED, mode="full")
+    while (ask := search.next()) is not None:
+        reported = round(ask.chars / 4.5 * (0.8 if ask.target_tokens > 8_000 else 1))
+        search.take(ask, Reply("ok", 200, None, reported, (True,) * 8))
+    result = search.result()
+    assert (result.status, result.effective, result.served) == ("ok", 8_000, 8_000)
+    assert result.curve[-1].decision == "short"
+
+
+def test_one_eighth_missed_again_and_again_with_the_tokens_short_is_a_dropped_head() -> None:
+    search = ContextSearch(ladder=STANDARD, advertised_tokens=ADVERTISED, mode="cold")
+    while (ask := search.next()) is not None:
+        cut = ask.target_tokens > 8_000
+        reported = round(ask.chars / 4.5 * (0.8 if cut else 1))
+        search.take(ask, Reply("ok", 200, None, reported, (not cut,) + (True,) * 7))
+    result = search.result()
+    assert (result.status, result.effective, result.served) == ("truncating", 8_000, 8_000)
+    assert "head_dropped" in kinds(result)
 
 
 def test_reading_the_middle_worst_is_no_hole() -> None:

@@ -159,7 +159,8 @@ def test_ranked_first_then_by_cost_and_unknown_last() -> None:
 @pytest.mark.parametrize(
     ("given", "cell"),
     [
-        ({"context_truncating": True}, ("TRUNCATES", "of 131,072")),
+        ({"context_truncating": True}, ("64,000", "of 131,072", "TRUNCATES")),
+        ({"context_truncating": True, "context_effective_tokens": None}, ("TRUNCATES", "of 131,072")),
         ({"context_effective_tokens": None, "context_status": "cannot_tell"}, ("cannot tell", "of 131,072")),
         ({"context_effective_tokens": None}, ("none", "of 131,072")),
         ({"context_effective_tokens": None, "context_status": "undefined"}, ("undefined", "of 131,072")),

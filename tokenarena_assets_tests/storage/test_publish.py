@@ -372,12 +372,16 @@ def test_every_table_and_column_has_its_comment_in_the_database(shell: duckdb.Du
         assert found == wanted
 
 
+# Of suites that these rounds leave out.
+NOT_ASKED_HERE = {"anchor_gap", "context_curve", "context_daily", "context_requests"}
+
+
 @pytest.mark.parametrize("name", sorted(table_specs()))
 def test_every_table_holds_both_days(shell: duckdb.DuckDBPyConnection, whole: Home, name: str) -> None:
     lake = Lake(whole.lake)
     counted = shell.execute(f"select day, count(*) from {name} group by day order by day").fetchall()
-    assert counted == [(day, lake.read(name, day).height) for day in (DAY, NEXT)]
-    assert all(count for _, count in counted)
+    assert counted == [(day, height) for day in (DAY, NEXT) if (height := lake.read(name, day).height)]
+    assert len(counted) == (0 if name in NOT_ASKED_HERE else 2)
 
 
 @pytest.mark.parametrize("name", sorted(sql_models()))

@@ -59,7 +59,7 @@ def home(tmp_path: Path) -> Home:
 
 
 def _good_record(number: int = 0) -> dict[str, Any]:
-    probe = make_plan([ENDPOINT], PlanOptions(), day=DAY, round_id=ROUND, ordinal=0)["quality_math"][number]
+    probe = make_plan([ENDPOINT], PlanOptions(), day=DAY, round_id=ROUND)["quality_math"][number]
     identity = {"round_id": ROUND, "day": DAY.isoformat()}
     return unsent_record(probe, "Grüße\n\u2028\x85 end", identity=identity, scheduled_ns=number)
 

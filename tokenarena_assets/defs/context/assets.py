@@ -51,5 +51,8 @@ def nothing_is_truncated(context: dg.AssetCheckExecutionContext, arena: Arena) -
             if row["truncating"]:
                 found[f"{day} {row['endpoint_id']}"] = row["findings"]
     return dg.AssetCheckResult(
-        passed=not found, severity=dg.AssetCheckSeverity.WARN, metadata={"endpoints": found, "count": len(found)}
+        passed=not found,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"prompts are shortened by {', '.join(sorted(found))}" if found else "nobody was seen to",
+        metadata={"endpoints": found, "count": len(found)},
     )

@@ -163,7 +163,9 @@ def _run(context: dg.AssetExecutionContext, arena: Arena, config: RoundConfig) -
 
 def _send(context: dg.AssetExecutionContext, arena: Arena, plan: RoundPlan) -> RoundOutcome:
     def progress(suite: str, done: int, of: int, failed: int) -> None:
-        if done == of or done % max(1, of // 5) == 0:
+        if of == 0 and done % 50 == 0:
+            context.log.info("%s: %d sent, %d failed", suite, done, failed)
+        elif of and (done == of or done % max(1, of // 5) == 0):
             context.log.info("%s: %d of %d sent, %d failed", suite, done, of, failed)
 
     with serving(plan.endpoints) as base_urls:
