@@ -98,7 +98,7 @@ def test_run_rereads_the_round_and_sends_nothing_more(finished: Path) -> None:
 
 
 def test_leaderboard(finished: Path) -> None:
-    text = tokenarena(finished, "leaderboard", "--preset", "chat").stdout
+    text = tokenarena(finished, "leaderboard", "--preset", "chat", COLUMNS="270").stdout
     assert "arena/tiny@standard" in text
     assert "chat: dollars per correct answer" in text
     rows = json.loads(tokenarena(finished, "leaderboard", "--json").stdout)
