@@ -19,6 +19,8 @@ from tokenarena_assets.fleet.manager import verify_weights
 from tokenarena_assets.processes import ahead_of_others, scheduling
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.suites.sandbox import find_sandbox, mend_of_no_sandbox, why_no_sandbox
+from tokenarena_assets.suites.standard.math import MEND as GENERATORS_MEND
+from tokenarena_assets.suites.standard.math import math_available
 
 MIN_FREE_BYTES = 1_000_000_000
 OLDEST_CLOCK = datetime(2026, 1, 1, tzinfo=UTC)
@@ -64,7 +66,15 @@ def _config(path: Path) -> list[Finding]:
         catalog = load_catalog(path)
     except TokenArenaError as error:
         return [Finding("FAIL", "catalog", error.message, error.mend)]
-    return [Finding("ok", "catalog", f"{path}: {len(catalog.endpoints)} endpoints"), _keys(catalog)]
+    return [Finding("ok", "catalog", f"{path}: {len(catalog.endpoints)} endpoints"), _keys(catalog), _items(catalog)]
+
+
+def _items(catalog: Catalog) -> Finding:
+    """Whether the items that the catalog's tiers ask for can be made."""
+    tiers = sorted({endpoint.quality_tier for endpoint in catalog.endpoints})
+    if tiers != ["tiny"] and (problem := math_available()) is not None:
+        return Finding("warn", "items", f"math items cannot be made: {problem}", GENERATORS_MEND)
+    return Finding("ok", "items", f"tiers: {', '.join(tiers)}")
 
 
 def _keys(catalog: Catalog) -> Finding:

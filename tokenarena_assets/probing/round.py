@@ -42,6 +42,7 @@ from tokenarena_assets.probing.session import Progress, run_session
 from tokenarena_assets.probing.spend import NOTHING, Booked, Cut, booked_spend, cost_of, cut_back
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import RoundFiles, RoundWriter, is_being_written, rounds_of
+from tokenarena_assets.suites.items import CANARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,7 @@ def plan_round(home: Home, day: date, endpoints: Sequence[Endpoint], options: Pl
         "endpoints": [
             endpoint.model_dump(mode="json") | {"endpoint_id": endpoint.endpoint_id} for endpoint in endpoints
         ],
+        "canary": CANARY,
         "client": {"tokenarena": __version__, "httpx": httpx.__version__, "python": platform.python_version()},
     }
     plan = _plan(home, day, endpoints, options, inputs, None, manifest)
