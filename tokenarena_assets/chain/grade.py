@@ -14,6 +14,7 @@ from tokenarena_assets.suites.code_grading import CODE_GRADER_VERSION, grade_cod
 from tokenarena_assets.suites.code_task import CodeTask
 from tokenarena_assets.suites.grading import GRADER_VERSION, Grade, grade_math, grade_text
 from tokenarena_assets.suites.items import domain_of
+from tokenarena_assets.suites.reasoning import without_reasoning
 from tokenarena_assets.suites.sandbox import Sandbox
 
 QUALITY_SUITES = ("quality_math", "quality_code", "anchor", "own")
@@ -55,7 +56,7 @@ def grade_answers(day: date, requests: pl.DataFrame, sandbox: Sandbox | None = N
 
 def is_refusal(text: str) -> bool:
     """Whether `text` is a plain refusal: it opens with one, and it is short."""
-    visible = re.sub(r"(?s)<think>.*?(</think>|$)", "", text).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").strip()
+    visible = without_reasoning(text).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").strip()
     return len(visible) <= MAX_REFUSAL_CHARS and REFUSAL.match(visible) is not None
 
 
@@ -101,13 +102,11 @@ def _of(outcome: str, grade: Grade) -> dict[str, object]:
 def _grade_words(row: Mapping[str, Any]) -> Grade:
     text, gold = row["text"] or "", row["gold"] or ""
     try:
-        return grade_text(text, gold) if row["answer_type"] == "text" else _grade_number(text, gold, row["tolerance"])
+        if row["answer_type"] == "text":
+            return grade_text(text, gold)
+        return grade_math(text, gold, tolerance=row["tolerance"])
     except Exception as error:  # whatever it is, it is not the endpoint's
         return _fault(error)
-
-
-def _grade_number(text: str, gold: str, tolerance: str | None) -> Grade:
-    return grade_math(text, gold, tolerance=tolerance)
 
 
 def _grade_code(rows: Sequence[Mapping[str, Any]], sandbox: Sandbox | None) -> list[Grade]:

@@ -7,32 +7,15 @@ from __future__ import annotations
 
 import re
 
+from tokenarena_assets.suites.reasoning import without_reasoning
+
 MAX_ANSWER = 200_000  # characters of an answer that are looked at, from its end
 
-_TAG = re.compile(r"(?i)[<\[◁](/?)(?:think|thinking|thought|reasoning)[>\]▷]")
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+#.-]*)[^\n`]*$", re.MULTILINE)
 _PYTHON = frozenset({"python", "python3", "py", "py3", "python2"})
 _CODE_LINE = re.compile(
     r"(?:from\s+[\w.]+\s+import\b|import\s+\w|def\s+\w+\s*[(\[]|async\s+def\s|class\s+\w+\s*[:(]|@\w)"
 )
-
-
-def without_reasoning(text: str) -> str:
-    """`text` without tagged reasoning.
-
-    Before a closing tag without an opening one everything is reasoning, after an opening one without a closing one too.
-    """
-    kept: list[str] = []
-    position, inside = 0, False
-    for tag in _TAG.finditer(text):
-        closing = bool(tag.group(1))
-        if not inside and closing:
-            kept.clear()
-        elif not inside:
-            kept.append(text[position : tag.start()])
-        inside = not closing
-        position = tag.end()
-    return "".join(kept) + ("" if inside else text[position:])
 
 
 def code_of(text: str, entry_point: str) -> str:

@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from tokenarena_assets.suites.reasoning import without_reasoning
+
 GRADER_VERSION = "math-2"
 MAX_LENGTH = 400  # of an extracted answer, in characters
 MAX_EXPONENT = 400
 
-_TAG = re.compile(r"<(/?)(?i:think|thinking|thought|reasoning)>|\[(/?)THINK\]|◁(/?)think▷")
 _ANNOTATION = re.compile(r"<<[^<>\n]*(?:>>|\Z)")  # the last one may be cut off
 _ANSWER = re.compile(r"(?i)(?<![^\W_])answer[^\w:=：＝]{0,12}[:=：＝]")
 _BOX = re.compile(r"\\(?:boxed|fbox)\s?\{")
@@ -110,24 +111,8 @@ def grade_text(text: str, gold: str, markers: Sequence[str] | None = None) -> Gr
 
 
 def visible_answer(text: str) -> str:
-    """`text` without its reasoning and its calculator annotations.
-
-    Tagged reasoning goes; before a closing tag without an opening one everything is reasoning, and after an opening
-    tag without a closing one too.
-    """
-    kept: list[str] = []
-    position, inside = 0, False
-    for tag in _TAG.finditer(text):
-        closing = bool(tag.group(1) or tag.group(2) or tag.group(3))
-        if closing and not inside:
-            kept.clear()
-        elif not closing and not inside:
-            kept.append(text[position : tag.start()])
-        inside = not closing
-        position = tag.end()
-    if not inside:
-        kept.append(text[position:])
-    return _ANNOTATION.sub("", "".join(kept))
+    """`text` without its reasoning and its calculator annotations."""
+    return _ANNOTATION.sub("", without_reasoning(text))
 
 
 def parse_number(text: str) -> Fraction | None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenarena_assets.suites.code_answer import code_of, programs_of, without_reasoning
+from tokenarena_assets.suites.code_answer import code_of, programs_of
+from tokenarena_assets.suites.reasoning import without_reasoning
 
 PROMPT = 'from typing import List\n\n\ndef twice(values: List[int]) -> List[int]:\n    """Each value times two."""\n'
 WHOLE = "def twice(values):\n    return [2 * value for value in values]\n"
@@ -69,6 +70,7 @@ def test_where_there_is_no_program(text: str) -> None:
 
 def test_a_shift_is_not_taken_for_a_calculator_annotation() -> None:
     assert without_reasoning("1 << 3 and 8 >> 1") == "1 << 3 and 8 >> 1"
+    assert without_reasoning("return scores[thought] + x[think]") == "return scores[thought] + x[think]"
 
 
 @given(text=st.text(alphabet=st.sampled_from("`~ \n\tdeftwice():<>/think#python=[]"), max_size=200))
