@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from tokenarena_assets.chain.tables import CONTEXT_CURVE, CONTEXT_DAILY, CONTEXT_REQUESTS
-from tokenarena_assets.context import Ask, Asked, ContextResult, Reply, asked_of, ladder_of, reply_of, verdict
+from tokenarena_assets.context import Asked, ContextResult, Reply, asked_of, ladder_of, reply_of, verdict
 from tokenarena_assets.errors import TokenArenaError
 
 NEEDED = (
@@ -94,21 +94,17 @@ def _read(row: Mapping[str, Any]) -> _Read:
 
 
 def _verdict(reads: Sequence[_Read]) -> ContextResult | None:
-    """What the search of `reads` came to; None where none of them can be read.
-
-    A request that failed for a moment is sent again: its last try is its reply. What was not sent has none.
-    """
-    last: dict[str, tuple[Ask, Reply]] = {}
-    asked: Asked | None = None
-    for read in sorted(reads, key=lambda r: (r.row["started_at"], r.row["attempt"] or 1)):
-        if read.asked is None or read.reply is None or read.row["status"] == "not_sent":
-            continue
-        asked = asked or read.asked
-        last[str(read.asked.ask)] = (read.asked.ask, read.reply)
-    if asked is None:
+    """What the search of `reads` came to; None where none of them can be read. What was not sent has no reply."""
+    sent = [
+        (read.asked, read.reply)
+        for read in reads
+        if read.asked is not None and read.reply is not None and read.row["status"] != "not_sent"
+    ]
+    if not sent:
         return None
+    asked = sent[0][0]
     return verdict(
-        list(last.values()),
+        [(of.ask, reply) for of, reply in sent],
         advertised_tokens=asked.advertised_tokens,
         ladder=ladder_of(asked.tier),
         mode=asked.mode,

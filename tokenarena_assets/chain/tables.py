@@ -347,6 +347,21 @@ BLENDED_PRICES = TableSpec(
     ),
 )
 
+# How an accuracy compares with the reference's.
+VERSUS_REFERENCE = (
+    Column("reference_id", "reference endpoint of the family", TEXT),
+    Column("difference", "accuracy minus the reference's on the items both answered", REAL),
+    Column("difference_lo", "its 95 % interval, lower", REAL),
+    Column("difference_hi", "upper", REAL),
+    Column("difference_n", "items both answered", INT),
+    Column("difference_p", "exact McNemar p-value; of mix: exact, over both domains by weight", REAL),
+    Column(
+        "minimum_detectable_difference",
+        "2.8 sqrt(discordant share / n): a difference under it is mostly not seen",
+        REAL,
+    ),
+    Column("versus_reference", "reference, below, above, cannot tell, no reference", TEXT),
+)
 QUALITY_DAILY = TableSpec(
     name="quality_daily",
     description=(
@@ -397,18 +412,7 @@ QUALITY_DAILY = TableSpec(
         Column("accuracy_hi", "upper", REAL),
         Column("not_scored_because", "why there is no accuracy", TEXT),
         Column("lenient_accuracy", "the same when the last number of the text counts as the answer", REAL),
-        Column("reference_id", "reference endpoint of the family", TEXT),
-        Column("difference", "accuracy minus the reference's on the items both answered", REAL),
-        Column("difference_lo", "its 95 % interval, lower", REAL),
-        Column("difference_hi", "upper", REAL),
-        Column("difference_n", "items both answered", INT),
-        Column("difference_p", "exact McNemar p-value; of mix: exact, over both domains by weight", REAL),
-        Column(
-            "minimum_detectable_difference",
-            "2.8 sqrt(discordant share / n): a difference under it is mostly not seen",
-            REAL,
-        ),
-        Column("versus_reference", "reference, below, above, cannot tell, no reference", TEXT),
+        *VERSUS_REFERENCE,
     ),
 )
 
@@ -443,18 +447,7 @@ QUALITY_POOL = TableSpec(
         Column("accuracy_lo", "its 95 % interval, clustered, lower; null: one cluster", REAL),
         Column("accuracy_hi", "upper", REAL),
         Column("not_scored_because", "why there is no accuracy", TEXT),
-        Column("reference_id", "reference endpoint of the family", TEXT),
-        Column("difference", "accuracy minus the reference's on the items both answered", REAL),
-        Column("difference_lo", "its 95 % interval, lower", REAL),
-        Column("difference_hi", "upper", REAL),
-        Column("difference_n", "items both answered", INT),
-        Column("difference_p", "exact McNemar p-value; of mix: exact, over both domains by weight", REAL),
-        Column(
-            "minimum_detectable_difference",
-            "2.8 sqrt(discordant share / n): a difference under it is mostly not seen",
-            REAL,
-        ),
-        Column("versus_reference", "reference, below, above, cannot tell, no reference", TEXT),
+        *VERSUS_REFERENCE,
     ),
 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from tokenarena_assets.context.calibration import LEAST_SLOPE
@@ -52,21 +53,15 @@ class ContextSearch:
         known_tokens: int | None = None,
         most_tokens: int | None = None,
     ) -> None:
-        self._ladder = ladder
-        self._advertised = advertised_tokens
-        self._mode = mode
-        self._known = known_tokens
-        self._most = most_tokens
         self._pairs: list[Pair] = []
-
-    def _reading(self) -> Reading:
-        return Reading(
+        self._reading = partial(
+            Reading,
             self._pairs,
-            ladder=self._ladder,
-            advertised_tokens=self._advertised,
-            mode=self._mode,
-            known_tokens=self._known,
-            most_tokens=self._most,
+            ladder=ladder,
+            advertised_tokens=advertised_tokens,
+            mode=mode,
+            known_tokens=known_tokens,
+            most_tokens=most_tokens,
         )
 
     def next(self) -> Ask | None:
