@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -33,7 +33,8 @@ fleet_app = typer.Typer(
 )
 app.add_typer(fleet_app, name="fleet")
 
-DEMO_SUITES = ("speed", "quality_math", "quality_code", "context")  # bursts would take another half minute
+# Bursts would take another half minute, and the search for border inputs two.
+DEMO_SUITES = ("speed", "quality_math", "quality_code", "context", "parity", "sampled", "greedy", "logprobs")
 MAX_PROMPT_TOKENS = 2_000_000  # prompts are made before a forecast is: beyond this they fill the memory
 
 EndpointsFile = Annotated[
@@ -109,12 +110,22 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def _say_rehearsal(home: Home, stream: TextIO | None = None) -> None:
+    """What is shown of a rehearsal begins with saying so; on stderr where the answer is for a program."""
+    from tokenarena_assets.storage.rehearsal import BANNER
+
+    if home.is_rehearsal:
+        print(BANNER, file=stream or sys.stderr, flush=True)
+
+
 @app.command(epilog="Example: tokenarena demo")
 def demo() -> None:
     """Probe the embedded fleet, materialize today's partition and print the leaderboards. No key, no network."""
     from tokenarena_assets.endpoints import embedded_catalog_path, embedded_presets_path
+    from tokenarena_assets.storage.rehearsal import require_kind
 
     home = Home.from_environment()
+    require_kind(home, rehearsal=False)
     _say("Probing the embedded fleet (real models, real inference, invented prices) and materializing today:")
     _materialize(
         home,
@@ -135,8 +146,13 @@ def demo() -> None:
 def run(endpoints: EndpointsFile = None, day: Day = None, items: ItemsFile = None, anchor: AnchorFiles = None) -> None:
     """Materialize every asset of a day through Dagster and publish. Today gets its first round if it has none."""
     from tokenarena_assets.probing.inputs import load_inputs
+    from tokenarena_assets.storage.rawlog import rounds_of
+    from tokenarena_assets.storage.rehearsal import require_kind
 
     home, on = Home.from_environment(), _day(day)
+    if not rounds_of(home, on):
+        require_kind(home, rehearsal=False)  # it would run one
+    _say_rehearsal(home)
     given = _files(items, anchor)
     load_inputs(given.get("anchors") or (), given.get("items_file"))  # a bad file is reported before anything starts
     config = {
@@ -208,6 +224,26 @@ def probe(
     ] = None,
     math_items: Annotated[int | None, typer.Option(min=1, max=1000, help="Math items of the day; default: 60.")] = None,
     code_items: Annotated[int | None, typer.Option(min=1, max=1000, help="Code items of the day; default: 40.")] = None,
+    sampled_reps: Annotated[
+        int | None,
+        typer.Option(min=1, max=100, help="Samples of each fidelity prompt a day, references aside; default: 5."),
+    ] = None,
+    border_candidates: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=5000,
+            help="Prompts a day that are tried as border inputs, until enough are found; default: 1000.",
+        ),
+    ] = None,
+    slots_due: Annotated[
+        bool,
+        typer.Option(
+            "--slots-due",
+            help="Of the fidelity suites ask what is planned up to the next round of a schedule, every three hours; "
+            "default: all that is left of the day.",
+        ),
+    ] = False,
     items: ItemsFile = None,
     anchor: AnchorFiles = None,
     prompt_tokens: Annotated[
@@ -269,12 +305,15 @@ def probe(
             "spread_s": spread,
             "workers": workers,
             "max_pause_s": max_pause,
+            "slots_due": slots_due,
         }
         | _files(items, anchor),
         {
             "speed_probes": speed_probes or _enough_probes(at_once, len(catalog.endpoints)),
             "math_items": math_items,
             "code_items": code_items,
+            "sampled_reps": sampled_reps,
+            "border_candidates": border_candidates,
             "speed_output_tokens": max_output_tokens,
             "quality_output_tokens": max_output_tokens,
             "context_output_tokens": max_output_tokens,
@@ -328,6 +367,7 @@ def _print_forecast_json(plan: RoundPlan) -> None:
             "usd_max": plan.usd_max,
             "usd_booked_today": plan.booked_usd,
             "forecast": [asdict(row) for row in plan.forecast],
+            "forecast_by_suite": [asdict(row) for row in plan.by_suite],
             "cuts": [asdict(cut) for cut in plan.cuts],
             "cannot_be_capped": plan.unpriced,
             "does_not_fit": [asdict(misfit) for misfit in plan.misfits],
@@ -356,6 +396,14 @@ def _print_forecast(plan: RoundPlan) -> None:
         ["endpoint", "max requests", "of them context", "max input tokens", "max output tokens", "max USD"],
         rows,
         title=f"round {plan.round_id}{resumed}: at most ${plan.usd_max:.6f}; ${plan.booked_usd:.6f} booked today",
+    )
+    by_suite = [
+        [s.suite, s.requests, s.input_tokens_max, s.output_tokens_max, f"{s.usd_max:.6f}", s.unpriced_requests]
+        for s in plan.by_suite
+    ]
+    print_table(
+        ["suite", "max requests", "max input tokens", "max output tokens", "max USD", "requests without a price"],
+        by_suite,
     )
 
 
@@ -484,6 +532,7 @@ def _print_leaderboards(home: Home, preset: str | None, day: str | None, *, as_j
     if preset is not None and preset not in presets:
         raise TokenArenaError(f"there is no preset {preset!r}", mend=f"presets are: {', '.join(presets)}")
     chosen = [row for row in rows if preset in (None, row["preset"])]
+    _say_rehearsal(home, sys.stderr if as_json else sys.stdout)
     if as_json:
         print_json(chosen)
         return
@@ -509,8 +558,10 @@ def sql(
     from tokenarena_assets.storage.publish import open_published, run_query
 
     text = query if query is not None else sys.stdin.read()
-    with open_published(Home.from_environment()) as connection:
+    home = Home.from_environment()
+    with open_published(home) as connection:
         headers, rows = run_query(connection, text)
+    _say_rehearsal(home)
     if as_json:
         print_json([dict(zip(headers, row, strict=True)) for row in rows])
     elif as_csv:
@@ -556,6 +607,7 @@ def publish() -> None:
     from tokenarena_assets.storage.publish import publish as publish_home
 
     home = Home.from_environment()
+    _say_rehearsal(home)
     counts = publish_home(home, list(table_specs().values()))
     if not counts:
         raise MissingTableError(f"the lake {home.lake} is empty", mend="materialize a day first: tokenarena run")
@@ -627,6 +679,101 @@ def fleet_up(
             print_table(["endpoint", "base URL"], [[name, url] for name, url in urls.items()])
             _say("Up. Stop with Ctrl-C.")
         wait()
+
+
+@fleet_app.command("rehearse", epilog="Example: tokenarena fleet rehearse --days 21")
+def fleet_rehearse(
+    days: Annotated[int | None, typer.Option("--days", min=1, max=400, help="Days to rehearse; default: 21.")] = None,
+    home: Annotated[
+        Path | None,
+        typer.Option(
+            "--home",
+            help="Folder of the rehearsal; default: TOKENARENA_HOME if it is that of one, else ./arena-rehearsal.",
+        ),
+    ] = None,
+    first_day: Annotated[
+        str | None, typer.Option("--first-day", help="UTC day to begin with; default: such that the last is today.")
+    ] = None,
+    family: Annotated[
+        list[str] | None,
+        typer.Option("--family", help="Family to ask; may be given again. Default: arena-tiny-1m."),
+    ] = None,
+    suite: Annotated[
+        list[str] | None,
+        typer.Option("--suite", help="Suite to ask; may be given again. Default: all but context and border."),
+    ] = None,
+    swap: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--swap",
+            metavar="ENDPOINT_ID=WEIGHTS@DAYNUMBER",
+            help="From that day on (the first is 1) the endpoint serves other weights and does not say so; may be "
+            "given again. Default: driftwood/arena-tiny-1m@q4_0 serves arena-tiny-1m-q3_r.gguf from half-way on.",
+        ),
+    ] = None,
+    no_swap: Annotated[bool, typer.Option("--no-swap", help="Nobody swaps.")] = False,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            "--client-error-budget",
+            help="Own error, P50,P99 in milliseconds, over which a round is void; default: 2,10.",
+            metavar="P50,P99",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Probe the real fleet once for each of many days and file the rounds under their dates, to see verdicts.
+
+    Every answer is a real one; only the date is another. Every row, table and page says so, and the home takes no real
+    rounds. The same command again goes on where it stopped.
+    """
+    from tokenarena_assets.defs.execute import materializing
+    from tokenarena_assets.endpoints import embedded_catalog_path, embedded_presets_path
+    from tokenarena_assets.fleet.rehearsal import Asked, Swap, begin, begun, new_rehearsal, rehearse
+    from tokenarena_assets.probing.certificate import Budget
+    from tokenarena_assets.report.rehearsal import print_rehearsal, rehearsal_record
+    from tokenarena_assets.report.terminal import print_json
+
+    if swap and no_swap:
+        raise TokenArenaError("--swap and --no-swap exclude each other", mend="give one of them")
+    here = _rehearsal_home(home)
+    allowed = Budget.in_force(budget)
+    asked = Asked(
+        days,
+        None if first_day is None else _day(first_day),
+        tuple(family) if family else None,
+        tuple(dict.fromkeys(suite)) if suite else None,
+        () if no_swap else tuple(Swap.parse(text) for text in swap) if swap else None,
+    )
+    if here.is_rehearsal:
+        begun(here).require_same(asked)
+        _say(f"{here.root}: goes on with the rehearsal that was begun there")
+    else:
+        begin(here, new_rehearsal(asked))
+    _say_rehearsal(here)
+    with materializing(
+        here,
+        endpoints_file=str(embedded_catalog_path()),
+        presets_file=str(embedded_presets_path()),
+        round_config={"run_round": "never"},
+        log="problems",
+    ) as materialize:
+        rehearsal = rehearse(here, materialize, _say, budget=allowed)
+    if as_json:
+        print_json(rehearsal_record(here, rehearsal))
+        return
+    _say_rehearsal(here, sys.stdout)
+    print_rehearsal(here, rehearsal)
+    _say(f"database  {here.database}")
+    _say(f"query     TOKENARENA_HOME={here.root} {os.path.relpath(sys.argv[0])} leaderboard")
+    _say(f"UI        make ui TOKENARENA_HOME={here.root}, then open http://127.0.0.1:3000")
+
+
+def _rehearsal_home(given: Path | None) -> Home:
+    if given is not None:
+        return Home(given.absolute())
+    home = Home.from_environment()
+    return home if home.is_rehearsal else Home(Path("arena-rehearsal").absolute())
 
 
 @fleet_app.callback(invoke_without_command=True)

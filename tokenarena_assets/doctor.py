@@ -18,6 +18,7 @@ from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.fleet.manager import verify_weights
 from tokenarena_assets.processes import ahead_of_others, scheduling
 from tokenarena_assets.storage.home import Home
+from tokenarena_assets.storage.rehearsal import BANNER
 from tokenarena_assets.suites.sandbox import find_sandbox, mend_of_no_sandbox, why_no_sandbox
 from tokenarena_assets.suites.standard.math import MEND as GENERATORS_MEND
 from tokenarena_assets.suites.standard.math import math_available
@@ -39,7 +40,7 @@ class Finding:
 def examine(home: Home, catalog_path: Path) -> list[Finding]:
     """All findings, configuration first."""
     findings = [_python(), _client(), *_config(catalog_path), _presets()]
-    checks: list[Callable[[], Finding]] = [lambda: _disk(home), _sandbox, _ports, _clock, _weights]
+    checks: list[Callable[[], Finding]] = [lambda: _disk(home), lambda: _kind(home), _sandbox, _ports, _clock, _weights]
     return findings + [check() for check in checks]
 
 
@@ -106,6 +107,13 @@ def _disk(home: Home) -> Finding:
     if free < MIN_FREE_BYTES:
         return Finding("warn", "home", text, "free some space: raw evidence is kept for ever")
     return Finding("ok", "home", text)
+
+
+def _kind(home: Home) -> Finding:
+    if not home.is_rehearsal:
+        return Finding("ok", "rounds", "real ones: a rehearsal has a home of its own")
+    mend = "for real rounds set TOKENARENA_HOME to another folder"
+    return Finding("warn", "rounds", f"{home.root} takes no real rounds. {BANNER}", mend)
 
 
 def _sandbox() -> Finding:

@@ -12,8 +12,10 @@ from hypothesis import settings
 
 from tokenarena_assets.endpoints import Catalog, embedded_catalog_path, load_catalog
 from tokenarena_assets.fleet.serving import serving
+from tokenarena_assets.probing import certify
 from tokenarena_assets.probing.certificate import BUDGET_VARIABLE, Budget
 from tokenarena_assets.probing.plan import PlanOptions
+from tokenarena_assets.probing.reference_server import Schedule
 from tokenarena_assets.probing.round import plan_round, run_round, today
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import read_lines, rounds_of
@@ -25,7 +27,22 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 WIDE = Budget(p50_ms=10_000, p99_ms=60_000)
-SMALL = SuiteSizes(speed_probes=6, math_items=14, code_items=6, speed_output_tokens=48, quality_output_tokens=64)
+BRIEFER = Schedule(ttft_ms=2.0, interval_ms=1.0, tokens=20)  # a tenth of what a real round is certified with
+SMALL = SuiteSizes(
+    speed_probes=6,
+    math_items=14,
+    code_items=6,
+    speed_output_tokens=48,
+    quality_output_tokens=64,
+    sampled_prompts=10,
+    sampled_reps=2,
+    sampled_reference_reps=4,
+    greedy_prompts=8,
+    greedy_output_tokens=16,
+    logprob_prompts=2,
+    logprob_reps=2,
+    border_candidates=3,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +54,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TOKENARENA_HOME", str(tmp_path / "arena"))
     # How busy the machine is decides no test; those of certificates set a budget of their own.
     monkeypatch.setenv(BUDGET_VARIABLE, f"{WIDE.p50_ms},{WIDE.p99_ms}")
+    monkeypatch.setattr(certify, "BRIEF", BRIEFER)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,11 @@
 -- column is_embedded: served by the embedded fleet, its provider and prices invented
 -- column request_model: model name sent in requests
 -- column is_reference: the first-party reference of its family
+-- column reference_kind: of a reference: own_api, self_hosted or partner; null for others
+-- column honest: known to serve the reference's own precision: measures the floor, is not judged
+-- column thinks: its reasoning cannot be switched off
+-- column quality_tier: tier of difficulty of its family: tiny, easy, standard, hard
+-- column top_logprobs: most alternatives of a token that it gives with their log-probabilities; null: none
 -- column quantization: as disclosed; null = undisclosed
 -- column region: region as disclosed
 -- column context_tokens: advertised context, tokens
@@ -34,6 +39,11 @@ with compared as (
             catalog_log.model_family,
             catalog_log.request_model,
             catalog_log.is_reference,
+            catalog_log.reference_kind,
+            catalog_log.honest,
+            catalog_log.thinks,
+            catalog_log.quality_tier,
+            catalog_log.top_logprobs,
             catalog_log.quantization,
             catalog_log.region,
             catalog_log.context_tokens,
@@ -69,6 +79,11 @@ select
     marked.is_embedded,
     marked.request_model,
     marked.is_reference,
+    marked.reference_kind,
+    marked.honest,
+    marked.thinks,
+    marked.quality_tier,
+    marked.top_logprobs,
     marked.quantization,
     marked.region,
     marked.context_tokens,

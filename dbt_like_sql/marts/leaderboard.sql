@@ -50,6 +50,17 @@
 -- column quality_math: accuracy of math answers
 -- column quality_code: accuracy of code answers
 -- column versus_reference: reference, below, above, cannot tell, no reference
+-- column fidelity: F = 100 S of sampled answers of 7 days against the reference's, unclipped; 100: as the reference
+-- column fidelity_lo: its 95 % interval, lower
+-- column fidelity_hi: upper
+-- column fidelity_n_prompts: prompts that it rests on
+-- column fidelity_self_floor: F of the reference's own answers against each other
+-- column fidelity_gap: fidelity_self_floor - fidelity, points
+-- column fidelity_reference_kind: own_api, self_hosted, partner, consensus or none; null: no fidelity of the day
+-- column fidelity_verdict: reference, honest_floor, no_reference, no_score, consistent, suspect, different, undetermined
+-- column fidelity_channels_named: channels that it is suspect by, comma-separated
+-- column fidelity_claim: what may be said of a suspect or different endpoint, no more; null: nothing
+-- column fidelity_note: what limits the figures or the verdict
 -- column context_advertised_tokens: advertised context, tokens
 -- column context_accepted_tokens: longest prompt answered and not known to be shortened, tokens; null: not measured that day
 -- column context_served_tokens: longest prompt without any sign of being shortened, tokens
@@ -114,6 +125,17 @@ select
     scorecard.quality_math,
     scorecard.quality_code,
     scorecard.versus_reference,
+    scorecard.fidelity,
+    scorecard.fidelity_lo,
+    scorecard.fidelity_hi,
+    scorecard.fidelity_n_prompts,
+    scorecard.fidelity_self_floor,
+    scorecard.fidelity_gap,
+    scorecard.fidelity_reference_kind,
+    scorecard.fidelity_verdict,
+    scorecard.fidelity_channels_named,
+    scorecard.fidelity_claim,
+    scorecard.fidelity_note,
     scorecard.context_advertised_tokens,
     scorecard.context_accepted_tokens,
     scorecard.context_served_tokens,

@@ -15,7 +15,7 @@
 -- column round_id: round that sent the probe
 -- column request_id: identity of the probe: a hash of round, endpoint, suite and question
 -- column endpoint_id: provider/model@sku
--- column suite: what was asked: speed, parallel, quality_math, quality_code, anchor, own, context
+-- column suite: what was asked: speed, parallel, quality_math, quality_code, anchor, own, context, parity, sampled, greedy, border, logprobs
 -- column attempt: number of the try at this question in its round, from 1
 -- column prompt_tokens_target: size of the prompt that was aimed at, tokens; null: none was
 -- column expects_cache: the probe is meant to be answered from the endpoint's cache
@@ -73,6 +73,14 @@
 -- column answer_type: type of the gold answer: int, rational, decimal, text, code, context
 -- column gold: gold answer (never sent); of code: its tests; of context: what was asked
 -- column tolerance: how far from gold an answer may be; null: not at all
+-- column prompt_id: prompt that a fidelity probe asked
+-- column prompt_set: set of that prompt: fixed, rotating (by week), found or candidate (border inputs)
+-- column rep: how often the prompt was planned for the day before, from 0
+-- column slot: hour of the day (UTC) that it was planned for, 0 to 23
+-- column stage: of a border input: search, reference or monitor
+-- column prompt_sha256: first 16 hex digits of the SHA-256 of all messages that were sent
+-- column first_token_top: JSON [[token, log-probability], ...] of what the first generated token could have been; hostile text
+-- column rehearsal: filed under a day on which it was not sent
 -- column text: visible answer; hostile text, escape it wherever it is shown
 -- column reasoning: reasoning text; hostile as well
 -- column raw_file: file of the round in the day's raw folder
@@ -140,6 +148,14 @@ select
     probe_log.answer_type,
     probe_log.gold,
     probe_log.tolerance,
+    probe_log.prompt_id,
+    probe_log.prompt_set,
+    probe_log.rep,
+    probe_log.slot,
+    probe_log.stage,
+    probe_log.prompt_sha256,
+    probe_log.first_token_top,
+    probe_log.rehearsal,
     probe_log.text,
     probe_log.reasoning,
     probe_log.raw_file,

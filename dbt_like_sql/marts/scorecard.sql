@@ -8,6 +8,7 @@
 -- rule quality_parts_are_shares: quality_math between 0 and 1 and quality_code between 0 and 1
 -- rule cost_interval_ordered: usd_per_correct_lo <= usd_per_correct and usd_per_correct <= usd_per_correct_hi
 -- rule ttft_interval_ordered: ttft_ms_lo <= ttft_ms and ttft_ms <= ttft_ms_hi
+-- rule fidelity_interval_ordered: fidelity_lo <= fidelity_hi
 -- rule nobody_ranked_on_survivors: (ttft_ms is null and output_speed_tok_s is null) or success_rate >= 0.8
 -- column day: UTC day
 -- column endpoint_id: provider/model@sku
@@ -73,6 +74,17 @@
 -- column quality_code_hi: upper
 -- column quality_code_n: answers graded
 -- column versus_reference: reference, below, above, cannot tell, no reference
+-- column fidelity: F = 100 S of sampled answers of 7 days against the reference's, unclipped; 100: as the reference
+-- column fidelity_lo: its 95 % interval, lower
+-- column fidelity_hi: upper
+-- column fidelity_n_prompts: prompts that it rests on
+-- column fidelity_self_floor: F of the reference's own answers against each other
+-- column fidelity_gap: fidelity_self_floor - fidelity, points
+-- column fidelity_reference_kind: own_api, self_hosted, partner, consensus or none; null: no fidelity of the day
+-- column fidelity_verdict: reference, honest_floor, no_reference, no_score, consistent, suspect, different, undetermined
+-- column fidelity_channels_named: channels that it is suspect by, comma-separated
+-- column fidelity_claim: what may be said of a suspect or different endpoint, no more; null: nothing
+-- column fidelity_note: what limits the figures or the verdict
 -- column usd_per_correct: billed USD per correct answer, tokens as probed; null: none correct
 -- column usd_per_correct_lo: its 95 % interval, lower; with none correct the lower bound
 -- column usd_per_correct_hi: upper
@@ -188,6 +200,17 @@ select
     of_code.accuracy_hi as quality_code_hi,
     of_code.n_graded as quality_code_n,
     coalesce(quality_daily.versus_reference, 'cannot tell') as versus_reference,
+    fidelity_daily.fidelity,
+    fidelity_daily.fidelity_lo,
+    fidelity_daily.fidelity_hi,
+    fidelity_daily.fidelity_n_prompts,
+    fidelity_daily.fidelity_self_floor,
+    fidelity_daily.fidelity_gap,
+    fidelity_daily.reference_kind as fidelity_reference_kind,
+    fidelity_daily.verdict as fidelity_verdict,
+    fidelity_daily.channels_named as fidelity_channels_named,
+    fidelity_daily.claim as fidelity_claim,
+    fidelity_daily.note as fidelity_note,
     cost_per_correct.usd_per_correct,
     cost_per_correct.usd_per_correct_lo,
     cost_per_correct.usd_per_correct_hi,
@@ -214,6 +237,10 @@ left join context_daily
     on
         latest.day = context_daily.day
         and latest.endpoint_id = context_daily.endpoint_id
+left join fidelity_daily
+    on
+        latest.day = fidelity_daily.day
+        and latest.endpoint_id = fidelity_daily.endpoint_id
 left join cost_per_correct
     on
         latest.day = cost_per_correct.day

@@ -39,6 +39,8 @@ with judged_alone as (
         case
             when stg_rounds.void then 'void_round'
             when probe_log.problem is not null then split_part(probe_log.problem, ':', 1)
+            when probe_log.rehearsal and not stg_rounds.rehearsal_home then 'rehearsal_in_real_home'
+            when not probe_log.rehearsal and stg_rounds.rehearsal_home then 'real_in_rehearsal_home'
             when probe_log.record_day != probe_log.day then 'other_day'
             when
                 least(
@@ -127,6 +129,8 @@ select
         when judged.reject_reason is null then null
         when judged.reject_reason = 'void_round' then judged.void_reason
         when judged.problem is not null then judged.problem
+        when judged.reject_reason in ('rehearsal_in_real_home', 'real_in_rehearsal_home')
+            then 'rehearsal is ' || judged.rehearsal::varchar || ' in the record'
         when judged.reject_reason = 'other_day' then 'the record is of ' || judged.record_day::varchar
         when judged.reject_reason = 'duplicate_request_id' then judged.request_id
         when judged.reject_reason in ('negative_time', 'stamps_out_of_order')

@@ -10,6 +10,7 @@
 -- column day: UTC day of the partition
 -- column round_id: identity of the round; begins with its UTC start
 -- column raw_file: file of the round in the day's raw folder
+-- column rehearsal_home: it lies in a home of rehearsals, which holds nothing else
 -- column n_certificates: certificates of the round that could be read
 -- column certified: it has certificates, all could be read and all are within their budget
 -- column void: a certificate is over its budget: all lines of the round are set aside
@@ -44,6 +45,7 @@ explained as (
         round_log.day,
         round_log.round_id,
         round_log.raw_file,
+        round_log.rehearsal_home,
         coalesce(verdicts.n_certificates, 0) as n_certificates,
         coalesce(verdicts.void, false) as void,
         verdicts.void_reason,
@@ -65,6 +67,7 @@ select
     explained.day,
     explained.round_id,
     explained.raw_file,
+    explained.rehearsal_home,
     explained.n_certificates,
     explained.uncertified_because is null as certified,
     explained.void,

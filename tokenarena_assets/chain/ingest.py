@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 
 from tokenarena_assets.chain.tables import CATALOG_LOG, PROBE_LOG, ROUND_LOG
 from tokenarena_assets.errors import NoEvidenceError
-from tokenarena_assets.probing.record import ItemRecord, ProbeRecord, UsageRecord
+from tokenarena_assets.probing.record import ItemRecord, ProbeRecord, SampleRecord, UsageRecord
 from tokenarena_assets.probing.timing import Timing
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import RawLine, RoundFiles, is_being_written, read_lines, rounds_of
@@ -46,7 +47,8 @@ def read_day(home: Home, day: date) -> RawDay:
     for found in rounds:
         before = len(probe_rows)
         probe_rows += (probe_row(day, line) for line in read_lines(found.log))
-        round_rows.append(_round_row(day, found, len(probe_rows) - before))
+        in_home = {"rehearsal_home": home.is_rehearsal}
+        round_rows.append(_round_row(day, found, len(probe_rows) - before) | in_home)
         catalog_rows += _catalog_rows(day, found)
     return RawDay(
         probe_log=PROBE_LOG.frame(probe_rows),
@@ -79,6 +81,10 @@ def probe_row(day: date, line: RawLine) -> dict[str, Any]:
     if (item := record.item) is not None:
         row |= {name: getattr(item, name) for name in _OF_ITEM} | {"gold": item.answer_value}
         row["item_source"] = item.source
+    if (sample := record.sample) is not None:
+        row |= {name: getattr(sample, name) for name in _OF_SAMPLE} | {"stage": sample.stage or None}
+    if record.first_token_top is not None:
+        row["first_token_top"] = json.dumps(record.first_token_top, ensure_ascii=False)
     if (source := record.source) is not None:
         row |= {f"source_{name}": getattr(source, name) for name in ("tool", "version", "file", "line")}
         row["cannot_tell"] = ", ".join(source.cannot_tell) or None
@@ -86,9 +92,10 @@ def probe_row(day: date, line: RawLine) -> dict[str, Any]:
 
 
 _COLUMNS = set(PROBE_LOG.column_names)
-_OF_RECORD = sorted(_COLUMNS & set(ProbeRecord.model_fields) - {"day", "started_at"})
+_OF_RECORD = sorted(_COLUMNS & set(ProbeRecord.model_fields) - {"day", "started_at", "first_token_top"})
 _OF_TIMING = sorted(_COLUMNS & {field.name for field in fields(Timing)})
 _OF_USAGE = sorted(_COLUMNS & set(UsageRecord.model_fields))
+_OF_SAMPLE = sorted(_COLUMNS & set(SampleRecord.model_fields))
 _OF_ITEM = sorted(_COLUMNS & set(ItemRecord.model_fields))
 
 
@@ -147,6 +154,11 @@ def _catalog_rows(day: date, found: RoundFiles) -> Iterable[dict[str, Any]]:
             "is_embedded": endpoint.get("fleet") is not None,
             "request_model": endpoint.get("request_model"),
             "is_reference": endpoint.get("reference", False),
+            # A manifest of before there were kinds has references all the same, of the kind that is the default.
+            "reference_kind": endpoint.get("reference_kind", "own_api") if endpoint.get("reference") else None,
+            "honest": endpoint.get("honest", False),
+            "thinks": endpoint.get("thinks", False),
+            **{name: endpoint.get(name) for name in ("quality_tier", "top_logprobs")},
             **{name: endpoint.get(name) for name in ("quantization", "region", "context_tokens")},
             **{
                 f"{name}_usd_per_mtok": _decimal(price.get(f"{name}_usd_per_mtok"))

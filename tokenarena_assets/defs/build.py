@@ -8,14 +8,15 @@ from typing import Any
 
 import dagster as dg
 
-from tokenarena_assets.defs import clean, context, measure, price, probe, publish, quality, rank
+from tokenarena_assets.defs import clean, context, drift, fidelity, measure, price, probe, publish, quality, rank
+from tokenarena_assets.defs.drift.sensors import SENSORS
 from tokenarena_assets.defs.jobs import JOBS, SCHEDULES
 from tokenarena_assets.defs.progress import progress_logger
 from tokenarena_assets.defs.resources import Arena
 from tokenarena_assets.errors import TokenArenaError
 
 EXECUTOR_VARIABLE = "TOKENARENA_EXECUTOR"
-STAGES = (probe, clean, measure, price, quality, context, rank, publish)
+STAGES = (probe, clean, measure, price, quality, context, fidelity, drift, rank, publish)
 
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
@@ -25,6 +26,7 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
         asset_checks=[check for stage in STAGES for check in dg.load_asset_checks_from_package_module(stage)],
         jobs=JOBS,
         schedules=SCHEDULES,
+        sensors=SENSORS,
         resources={"arena": Arena(), **(resource_overrides or {})},
         loggers={"console": dg.colored_console_logger, "progress": progress_logger},
         executor=_executor(),

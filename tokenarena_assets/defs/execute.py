@@ -1,10 +1,10 @@
 """Runs the daily job in this process on the home's own Dagster instance, so that the UI shows the run."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import dagster as dg
 
@@ -14,6 +14,8 @@ from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.storage.files import write_text
 from tokenarena_assets.storage.home import Home
 
+ROUND_STEPS = ("round_forecast", "probe_rounds")
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 INSTANCE_CONFIG = """\
 telemetry:
   enabled: false
@@ -55,17 +57,61 @@ def materialize(
     Raises:
         TokenArenaError: the day is no partition.
     """
-    key = day.isoformat()
-    if not DAYS.has_partition_key(key):
-        raise TokenArenaError(
-            f"there is no partition {key}", mend=f"days run from {DAYS.get_first_partition_key()} to today (UTC)"
-        )
+    with materializing(
+        home, endpoints_file=endpoints_file, presets_file=presets_file, round_config=round_config
+    ) as run:
+        return run([day])
+
+
+class Run(Protocol):
+    """Materializes days; whether all of it succeeded."""
+
+    def __call__(self, days: Sequence[date], *, assets: Sequence[str] = (), without: Sequence[str] = ()) -> bool:
+        """All assets, or those of `assets`; none of `without`. Several days without a gap are one run.
+
+        Raises:
+            TokenArenaError: a day is no partition.
+        """
+        ...
+
+
+@contextmanager
+def materializing(
+    home: Home,
+    *,
+    endpoints_file: str = "",
+    presets_file: str = "",
+    round_config: dict[str, Any] | None = None,
+    log: Literal["progress", "problems"] = "progress",
+) -> Iterator[Run]:
+    """For many runs in this process on one instance and one set of definitions; what `log` tells goes to stderr."""
     arena = {"home_folder": str(home.root), "endpoints_file": endpoints_file, "presets_file": presets_file}
-    ops = {name: {"config": round_config} for name in ("round_forecast", "probe_rounds")} if round_config else {}
-    run_config = {"loggers": {"progress": {}}, "resources": {"arena": {"config": arena}}, "ops": ops}
     with instance_of(home) as instance:
-        job = build_defs().resolve_job_def("materialize_day")
-        result = job.execute_in_process(
-            partition_key=key, run_config=run_config, instance=instance, raise_on_error=False
-        )
-    return bool(result.success)
+        defs = build_defs()
+        job = defs.resolve_job_def("materialize_day")
+        known = {key.to_user_string() for key in defs.resolve_asset_graph().executable_asset_keys}
+
+        def run(days: Sequence[date], *, assets: Sequence[str] = (), without: Sequence[str] = ()) -> bool:
+            keys = [day.isoformat() for day in days]
+            if not all(DAYS.has_partition_key(key) for key in keys):
+                raise TokenArenaError(
+                    f"there is no partition {', '.join(keys)}",
+                    mend=f"days run from {DAYS.get_first_partition_key()} to today (UTC)",
+                )
+            chosen = (set(assets) or known) - set(without)
+            steps = chosen.intersection(ROUND_STEPS) if round_config else ()
+            result = job.execute_in_process(
+                partition_key=keys[0] if len(keys) == 1 else None,
+                tags=None if len(keys) == 1 else {RANGE_START: keys[0], RANGE_END: keys[-1]},
+                asset_selection=[dg.AssetKey(name) for name in sorted(chosen)],
+                run_config={
+                    "loggers": {"progress": {"config": {"only_problems": log == "problems"}}},
+                    "resources": {"arena": {"config": arena}},
+                    "ops": {name: {"config": round_config} for name in steps},
+                },
+                instance=instance,
+                raise_on_error=False,
+            )
+            return bool(result.success)
+
+        yield run

@@ -10,7 +10,9 @@ from tokenarena_assets.chain.catalog import sql_models
 from tokenarena_assets.checks.profile import KINDS, profile_table, samples
 from tokenarena_assets.defs.partitions import DAYS, days_of
 from tokenarena_assets.defs.resources import Arena
+from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.rehearsal import BANNER
 from tokenarena_assets.storage.sqlmodels import SqlModel
 from tokenarena_assets.storage.tables import TableSpec
 
@@ -107,11 +109,24 @@ def finish(
     describe: Describe | None = None,
 ) -> Iterator[dg.MaterializeResult]:
     """Report the partitions that a step has written: metadata by day, then the checks over all of them."""
+    home = Home(lake.root.parent)
     for spec in specs:
         for day in days:
-            metadata = partition_metadata(lake, spec, day) | (describe(lake, day) if describe else {})
+            metadata = marked(home, partition_metadata(lake, spec, day) | (describe(lake, day) if describe else {}))
             context.add_asset_metadata(metadata, asset_key=spec.name, partition_key=day.isoformat())
         yield dg.MaterializeResult(asset_key=spec.name, check_results=check_results(lake, spec, days))
+
+
+def marked(home: Home, metadata: dict[str, Any]) -> dict[str, Any]:
+    """Metadata of a partition; that of a rehearsal says so, and so does each page in it."""
+    if not home.is_rehearsal:
+        return metadata
+    return {"rehearsal": True} | {
+        name: dg.MetadataValue.md(f"**{BANNER}**\n\n{value.md_str}")
+        if isinstance(value, dg.MarkdownMetadataValue)
+        else value
+        for name, value in metadata.items()
+    }
 
 
 def partition_metadata(lake: Lake, spec: TableSpec, day: date) -> dict[str, Any]:

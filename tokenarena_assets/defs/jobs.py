@@ -33,9 +33,9 @@ close_day = dg.define_asset_job(
     description="A round every three hours, so that the day is sampled and not one minute of it.",
 )
 def round_every_3_hours(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """Request a round in the partition of the tick's own day, its starts spread."""
+    """Request a round in the partition of the tick's own day, its starts spread, the fidelity suites over the day."""
     now = context.scheduled_execution_time
-    spread = {"run_round": "always", "spread_s": SPREAD_S}
+    spread = {"run_round": "always", "spread_s": SPREAD_S, "slots_due": True}
     return dg.RunRequest(
         run_key=now.isoformat(),
         partition_key=now.date().isoformat(),

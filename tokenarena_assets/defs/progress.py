@@ -10,8 +10,9 @@ import dagster as dg
 
 
 class _ProgressHandler(logging.Handler):
-    def __init__(self) -> None:
+    def __init__(self, *, only_problems: bool) -> None:
         super().__init__(logging.DEBUG)
+        self._only_problems = only_problems
         self._steps = 0
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -23,21 +24,23 @@ class _ProgressHandler(logging.Handler):
 
     def _user_line(self, record: logging.LogRecord, meta: dict[str, Any]) -> str | None:
         text = str(meta.get("orig_message", record.getMessage()))
-        if record.levelno < logging.INFO or text.startswith("Dependencies for step"):
+        least = logging.WARNING if self._only_problems else logging.INFO
+        if record.levelno < least or text.startswith("Dependencies for step"):
             return None
         return "\n".join("      " + line for line in text.splitlines())
 
     def _event_line(self, event: Any) -> str | None:
         kind = event.event_type_value
-        if kind == "STEP_SUCCESS":
+        if kind == "STEP_SUCCESS" and not self._only_problems:
             self._steps += 1
             seconds = event.step_success_data.duration_ms / 1000
             return f"  {self._steps:>3}  {event.step_key:<24} {seconds:6.1f} s"
         if kind == "ASSET_CHECK_EVALUATION":
             result = event.event_specific_data
-            if not result.passed:
+            is_warning = result.severity == dg.AssetCheckSeverity.WARN
+            if not result.passed and not (is_warning and self._only_problems):
                 name = f"{result.asset_key.to_user_string()}: {result.check_name}"
-                what = "warning" if result.severity == dg.AssetCheckSeverity.WARN else "check failed"
+                what = "warning" if is_warning else "check failed"
                 return f"   !   {what}: {name}: {result.description}"
         if kind == "STEP_FAILURE":
             error = event.step_failure_data.error
@@ -47,11 +50,15 @@ class _ProgressHandler(logging.Handler):
         return None
 
 
-@dg.logger({}, description="One line a step, for people at a terminal.")
-def progress_logger(_init_context: dg.InitLoggerContext) -> logging.Logger:
+@dg.logger(
+    {"only_problems": dg.Field(bool, default_value=False, description="Tell only of what failed.")},
+    description="One line a step, for people at a terminal.",
+)
+def progress_logger(init_context: dg.InitLoggerContext) -> logging.Logger:
     """The logger that the command line selects for its runs."""
     logger = logging.getLogger("tokenarena.progress")
-    logger.handlers = [_ProgressHandler()]
+    only_problems = bool(init_context.logger_config["only_problems"])
+    logger.handlers = [_ProgressHandler(only_problems=only_problems)]
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
     return logger

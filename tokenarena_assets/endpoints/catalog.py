@@ -17,6 +17,7 @@ from tokenarena_assets.probing.apis import adapter_for
 
 Api = Literal["openai_chat", "openai_responses", "openai_completions", "anthropic_messages", "google_generate"]
 QualityTier = Literal["tiny", "easy", "standard", "hard"]
+ReferenceKind = Literal["own_api", "self_hosted", "partner"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:+-]*$", max_length=120)]
 UsdPerMtok = Annotated[Decimal, Field(ge=0, le=100_000)]
 
@@ -66,6 +67,11 @@ class Endpoint(_Strict):
     `quality_tier` is how hard the day's items are (the same for a whole family, or its endpoints could not be
     compared), `quality_output_tokens` how long an answer to one may be where the tier's own cap is not enough, and
     `quality_items` how many of the day's items are asked (reasoning models: 30), 60 of 100 math and 40 code.
+
+    `reference_kind` is what makes a reference one: the author's own API (where it is left out), the released weights
+    served by ourselves, or a partner that the author names. `honest`: known to serve the reference's own precision on
+    other hardware; such an endpoint measures how far apart equals are, and is not judged. `top_logprobs` is how many
+    alternatives of a token it gives at most; left out: none. `thinks`: its reasoning cannot be switched off.
     """
 
     provider: Name
@@ -78,6 +84,8 @@ class Endpoint(_Strict):
     request_model: str = ""
     api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     reference: bool = False
+    reference_kind: Annotated[ReferenceKind | None, Field(validate_default=True)] = None
+    honest: bool = False
     quantization: str | None = None
     region: str | None = None
     context_tokens: Annotated[int, Field(gt=0)] | None = None
@@ -86,6 +94,7 @@ class Endpoint(_Strict):
     stream: bool = True
     fast_because: Annotated[str, Field(min_length=1)] | None = None
     top_logprobs: Annotated[int, Field(ge=1, le=20)] | None = None
+    thinks: bool = False
     quality_tier: QualityTier = "standard"
     quality_output_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     quality_items: Annotated[int, Field(ge=1, le=100)] | None = None
@@ -129,6 +138,21 @@ class Endpoint(_Strict):
         if (self.base_url is None) == (self.fleet is None):
             raise ValueError("needs exactly one of base_url (a live endpoint) and fleet (served by the embedded fleet)")
         return self
+
+    @field_validator("reference_kind")
+    @classmethod
+    def _kind_of_a_reference(cls, value: ReferenceKind | None, info: ValidationInfo) -> ReferenceKind | None:
+        is_reference = info.data.get("reference")  # None: at fault itself, and reported
+        if value is not None and is_reference is False:
+            raise ValueError("is of references only: set reference: true, or leave it out")
+        return "own_api" if value is None and is_reference else value
+
+    @field_validator("honest")
+    @classmethod
+    def _honest_is_no_reference(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("reference") is True:
+            raise ValueError("is not of a reference: it measures how far others of the same precision are from it")
+        return value
 
     @model_validator(mode="before")
     @classmethod

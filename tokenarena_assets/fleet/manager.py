@@ -38,22 +38,55 @@ class FleetServer:
     keep_last_tokens: int | None = None
 
 
+class Fleet:
+    """Servers that run, one process a name; `urls` has their base URLs (".../v1")."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self.urls: dict[str, str] = {}
+        self._timeout_s = timeout_s
+        self._servers: dict[str, FleetServer] = {}
+        self._processes: dict[str, OwnProcess] = {}
+
+    def serve(self, servers: Mapping[str, FleetServer]) -> None:
+        """Start those that do not run as they are given here, in the place of what ran under their names, and wait.
+
+        Raises:
+            FleetError: one of them cannot be started, or does not answer.
+        """
+        new = {name: server for name, server in servers.items() if self._servers.get(name) != server}
+        _check_contexts(new)
+        weights = {name: weights_path(server.weights) for name, server in new.items()}
+        OwnProcess.stop_all([self._processes.pop(name) for name in new if name in self._processes])
+        for name, server in new.items():
+            self._processes[name] = _start(name, server, weights[name])
+        deadline = time.monotonic() + self._timeout_s
+        for name in new:
+            self.urls[name] = _announced_url(name, self._processes[name], deadline)
+        for name, server in new.items():
+            _wait_healthy(name, self._processes[name], self.urls[name], deadline)
+            self._servers[name] = server
+
+    def stop(self) -> None:
+        """Stop them all."""
+        OwnProcess.stop_all(self._processes.values())
+
+
+@contextmanager
+def running(servers: Mapping[str, FleetServer], *, timeout_s: float = 60) -> Iterator[Fleet]:
+    """Start one process per name and wait until each answers; all are stopped on exit."""
+    fleet = Fleet(timeout_s)
+    try:
+        fleet.serve(servers)
+        yield fleet
+    finally:
+        fleet.stop()
+
+
 @contextmanager
 def running_fleet(servers: Mapping[str, FleetServer], *, timeout_s: float = 60) -> Iterator[dict[str, str]]:
-    """Start one process per name, wait until each answers, yield name -> base URL (".../v1"); stop all on exit."""
-    _check_contexts(servers)
-    weights = {name: weights_path(server.weights) for name, server in servers.items()}
-    processes: dict[str, OwnProcess] = {}
-    try:
-        for name, server in servers.items():
-            processes[name] = _start(name, server, weights[name])
-        deadline = time.monotonic() + timeout_s
-        urls = {name: _announced_url(name, process, deadline) for name, process in processes.items()}
-        for name, process in processes.items():
-            _wait_healthy(name, process, urls[name], deadline)
-        yield urls
-    finally:
-        OwnProcess.stop_all(processes.values())
+    """As :func:`running`; yields name -> base URL."""
+    with running(servers, timeout_s=timeout_s) as fleet:
+        yield fleet.urls
 
 
 def weights_path(name: str) -> Path:

@@ -23,7 +23,16 @@ def serving(endpoints: Sequence[Endpoint]) -> Iterator[dict[str, str]]:
     Raises:
         FleetError: a server did not come up.
     """
-    servers = {
+    servers = servers_of(endpoints)
+    with ExitStack() as stack:
+        urls = stack.enter_context(running_fleet(servers)) if servers else {}
+        live = {endpoint.endpoint_id: endpoint.base_url for endpoint in endpoints if endpoint.base_url is not None}
+        yield urls | live
+
+
+def servers_of(endpoints: Sequence[Endpoint]) -> dict[str, FleetServer]:
+    """What has to be served for the embedded ones among `endpoints`, by endpoint_id."""
+    return {
         endpoint.endpoint_id: FleetServer(
             weights=endpoint.fleet.weights,
             threads=endpoint.fleet.threads,
@@ -33,10 +42,6 @@ def serving(endpoints: Sequence[Endpoint]) -> Iterator[dict[str, str]]:
         for endpoint in endpoints
         if endpoint.fleet is not None
     }
-    with ExitStack() as stack:
-        urls = stack.enter_context(running_fleet(servers)) if servers else {}
-        live = {endpoint.endpoint_id: endpoint.base_url for endpoint in endpoints if endpoint.base_url is not None}
-        yield urls | live
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from tokenarena_assets.importing.rows import Origin, record_of, unreadable_recor
 from tokenarena_assets.importing.tools import ADAPTERS, adapter_of
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import RoundWriter, manifest_path, request_ids
+from tokenarena_assets.storage.rehearsal import require_kind
 
 SHA_DIGITS = 16
 MAX_NAME = 120
@@ -77,8 +78,10 @@ def import_files(
         day: the UTC day of results that carry no date of their own.
 
     Raises:
+        RehearsalError: the home takes no real rounds.
         TokenArenaError: a file is not what it should be, is of no known day, or was imported before.
     """
+    require_kind(home, rehearsal=False)
     parts: list[_Part] = []
     if tool not in ADAPTERS:
         raise TokenArenaError(f"--from: there is no tool {tool!r}", mend=f"tools are: {', '.join(ADAPTERS)}")

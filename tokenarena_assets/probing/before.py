@@ -1,4 +1,4 @@
-"""What the day has already: which items were answered, whose burst and context were asked, and what is known of them.
+"""What the day has already: which questions were answered, whose burst and context were asked, what is known of them.
 
 A round asks what is missing. So that one that was cut off goes on as it was begun, whatever became of other rounds
 meanwhile, what this module found is part of its manifest.
@@ -7,23 +7,28 @@ meanwhile, what this module found is part of its manifest.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from datetime import date, timedelta
 from typing import Any
 
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import RoundFiles, certificates_path, is_being_written, records_of, rounds_of
+from tokenarena_assets.suites.fidelity.ask import FIDELITY_SUITES, FidelityAsk
+from tokenarena_assets.suites.fidelity.border import BorderState
 
 ONCE_A_DAY = ("parallel", "context")
 ITEMS_OF_THE_DAY = ("quality_math", "quality_code", "own")
 ITEMS_OF_THE_WEEK = ("anchor",)
 ITEM_SUITES = (*ITEMS_OF_THE_DAY, *ITEMS_OF_THE_WEEK)
+UNTIL_ANSWERED = (*ITEM_SUITES, *FIDELITY_SUITES)
 # What an endpoint did itself: the rest was lost on the way, and is asked again.
 ITS_OWN_DOING = frozenset({"ok", "truncated", "empty", "content_filter"})
-CONTEXT_TABLE = "context_daily"
+CONTEXT_TABLE, PROMPTS_TABLE, BORDER_TABLE = "context_daily", "fidelity_prompts", "border_inputs"
 CONTEXT_KNOWN_FOR_DAYS = 8
+UNFIT_KNOWN_FOR_DAYS = 28
+BORDER_KNOWN_FOR_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +36,25 @@ class Before:
     """What earlier rounds leave to ask.
 
     `once`: by suite, the endpoints that were asked what is asked once a day. `answered`: by suite and endpoint, the
-    items that have their answer; None: all that the endpoint is asked. `context_tokens`: the effective context that is
-    known of an endpoint, in tokens.
+    items (of fidelity: the keys of questions) that have their answer; None: all that the endpoint is asked.
+    `context_tokens`: the effective context that is known of an endpoint, in tokens. `unfit`: by model family, the
+    prompts of which the days before found that they tell nothing. `border`: by endpoint, how far the search for its
+    border inputs is. `slot`: the last hour of the day whose fidelity questions are due; None: those of all hours are.
     """
 
     once: Mapping[str, frozenset[str]] = field(default_factory=dict)
     answered: Mapping[str, Mapping[str, frozenset[str] | None]] = field(default_factory=dict)
     context_tokens: Mapping[str, int] = field(default_factory=dict)
+    unfit: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    border: Mapping[str, BorderState] = field(default_factory=dict)
+    slot: int | None = None
 
     def was_asked(self, suite: str, endpoint_id: str) -> bool:
         """Whether an endpoint is through with a suite that is asked once a day."""
         return endpoint_id in self.once.get(suite, ())
 
     def skipped(self, suite: str, endpoint_id: str) -> frozenset[str] | None:
-        """Items of a suite that an endpoint answered before; None: all of them."""
+        """Items or questions of a suite that an endpoint answered before; None: all of them."""
         return self.answered.get(suite, {}).get(endpoint_id, frozenset())
 
     def as_record(self, still_asked: Mapping[str, Iterable[str]]) -> dict[str, Any]:
@@ -59,6 +69,9 @@ class Before:
             "once": {suite: sorted(endpoints) for suite, endpoints in self.once.items()},
             "answered": answered,
             "context_tokens": dict(self.context_tokens),
+            "unfit": {family: sorted(prompts) for family, prompts in self.unfit.items()},
+            "border": {endpoint_id: asdict(state) for endpoint_id, state in self.border.items()},
+            "slot": self.slot,
         }
 
     @classmethod
@@ -78,10 +91,16 @@ class Before:
                 for suite, by_endpoint in record["answered"].items()
             },
             {str(endpoint_id): int(tokens) for endpoint_id, tokens in record["context_tokens"].items()},
+            {str(family): frozenset(prompts) for family, prompts in record["unfit"].items()},
+            {
+                str(endpoint_id): BorderState(**state | {"inputs": tuple(state["inputs"])})
+                for endpoint_id, state in record["border"].items()
+            },
+            None if record["slot"] is None else int(record["slot"]),
         )
 
 
-def before(home: Home, day: date, suites: Sequence[str]) -> Before:
+def before(home: Home, day: date, suites: Sequence[str], slot: int | None = None) -> Before:
     """What the rounds of `day` leave to ask; for the weekly anchor, those since its Monday.
 
     A round that another process is writing counts as if all that it asks were answered. A void round counts for
@@ -91,18 +110,18 @@ def before(home: Home, day: date, suites: Sequence[str]) -> Before:
     answered: dict[str, dict[str, set[str] | None]] = defaultdict(dict)
     for found in rounds_of(home, day):
         writing = found.is_open and is_being_written(found.log)
-        void = _is_void(home, day, found.round_id)
+        void = is_void(home, day, found.round_id)
         completed = found.seal is not None and found.seal.get("state") == "complete"
         if writing or completed:
             for suite in ONCE_A_DAY if not void else ("parallel",):
                 once[suite] |= set(_asked(found).get(suite, ()))
         if not void:
-            _add_answered(answered, found, ITEM_SUITES, writing=writing)
+            _add_answered(answered, found, UNTIL_ANSWERED, writing=writing)
     if not set(suites).isdisjoint(ITEMS_OF_THE_WEEK):
         for back in range(1, day.weekday() + 1):
             earlier = day - timedelta(days=back)
             for found in rounds_of(home, earlier):
-                if not _is_void(home, earlier, found.round_id):
+                if not is_void(home, earlier, found.round_id):
                     _add_answered(answered, found, ITEMS_OF_THE_WEEK, writing=False)
     return Before(
         {suite: frozenset(endpoints) for suite, endpoints in once.items()},
@@ -111,6 +130,9 @@ def before(home: Home, day: date, suites: Sequence[str]) -> Before:
             for suite, of in answered.items()
         },
         _known_contexts(home, day) if "context" in suites else {},
+        _unfit_prompts(home, day) if not set(suites).isdisjoint(FIDELITY_SUITES) else {},
+        _border_states(home, day) if "border" in suites else {},
+        slot,
     )
 
 
@@ -128,15 +150,32 @@ def _add_answered(
             answered[name] |= dict.fromkeys(endpoints)
     elif asked:  # else there is nothing to find, and reading a round takes its time
         for record in records_of(found.log):
-            suite, item = str(record.get("suite")), record.get("item")
-            if suite not in asked or record.get("status") not in ITS_OWN_DOING or not isinstance(item, dict):
+            suite = str(record.get("suite"))
+            if suite not in asked or record.get("status") not in ITS_OWN_DOING:
                 continue
-            items = answered[suite].setdefault(str(record.get("endpoint_id")), set())
-            if items is not None:
-                items.add(str(item.get("item_id")))
+            key = _key_of(record)
+            if key is None:
+                continue
+            keys = answered[suite].setdefault(str(record.get("endpoint_id")), set())
+            if keys is not None:
+                keys.add(key)
 
 
-def _is_void(home: Home, day: date, round_id: str) -> bool:
+def _key_of(record: Mapping[str, Any]) -> str | None:
+    """What a record answers: an item, or a question of the fidelity suites."""
+    item, sample = record.get("item"), record.get("sample")
+    if isinstance(item, dict):
+        return str(item.get("item_id"))
+    if not isinstance(sample, dict):
+        return None
+    try:
+        return FidelityAsk(**{field.name: sample[field.name] for field in fields(FidelityAsk)}).key
+    except KeyError:
+        return None  # of another version: nothing that is asked now
+
+
+def is_void(home: Home, day: date, round_id: str) -> bool:
+    """Whether the client's own error was over its budget: nothing of such a round is published."""
     try:
         lines = certificates_path(home, day, round_id).read_bytes().splitlines()
     except FileNotFoundError:
@@ -154,16 +193,63 @@ def _over_budget(line: bytes) -> bool:
 
 def _known_contexts(home: Home, day: date) -> dict[str, int]:
     """The newest effective context of each endpoint that the days before `day` published, in tokens."""
-    # polars takes half a second to load, which most commands can do without.
-    from tokenarena_assets.storage.lake import Lake  # noqa: PLC0415
-
-    lake, known = Lake(home.lake), dict[str, int]()
-    for back in range(1, CONTEXT_KNOWN_FOR_DAYS + 1):
-        earlier = day - timedelta(days=back)
-        if not lake.path(CONTEXT_TABLE, earlier).exists():
-            continue
-        rows = lake.read(CONTEXT_TABLE, earlier).select("endpoint_id", "effective_tokens", "status").rows()
+    known: dict[str, int] = {}
+    columns = ("endpoint_id", "effective_tokens", "status")
+    for rows in _earlier_partitions(home, CONTEXT_TABLE, columns, day, CONTEXT_KNOWN_FOR_DAYS):
         for endpoint_id, tokens, status in rows:
             if status == "ok" and tokens:
                 known.setdefault(str(endpoint_id), int(tokens))
     return known
+
+
+def _unfit_prompts(home: Home, day: date) -> dict[str, frozenset[str]]:
+    """The prompts that told nothing of a family on any of the days before `day` that are looked back on.
+
+    One that is left out is soon in no pool, and its verdict in no newer table: so it is looked for in all of them, and
+    a fixed prompt is tried again once they are too old.
+    """
+    unfit: dict[str, set[str]] = defaultdict(set)
+    columns = ("model_family", "prompt_id", "fit")
+    for rows in _earlier_partitions(home, PROMPTS_TABLE, columns, day, UNFIT_KNOWN_FOR_DAYS):
+        for family, prompt_id, fit in rows:
+            if fit is False:  # null: not known yet
+                unfit[str(family)].add(str(prompt_id))
+    return {family: frozenset(prompts) for family, prompts in unfit.items()}
+
+
+def _border_states(home: Home, day: date) -> dict[str, BorderState]:
+    """How far the search for border inputs is, by the newest table of the days before `day`."""
+    found: dict[str, list[str]] = defaultdict(list)
+    without_reference: set[str] = set()
+    tried: Counter[str] = Counter()
+    columns = ("endpoint_id", "prompt_id", "state", "has_reference")
+    for endpoint_id, prompt_id, state, has_reference in next(
+        _earlier_partitions(home, BORDER_TABLE, columns, day, BORDER_KNOWN_FOR_DAYS), ()
+    ):
+        tried[str(endpoint_id)] += 1
+        if state == "found":
+            found[str(endpoint_id)].append(str(prompt_id))
+            if not has_reference:
+                without_reference.add(str(endpoint_id))
+    return {
+        endpoint_id: BorderState(
+            tuple(sorted(found.get(endpoint_id, ()))), endpoint_id in found.keys() - without_reference, count
+        )
+        for endpoint_id, count in tried.items()
+    }
+
+
+def _earlier_partitions(
+    home: Home, table: str, columns: Sequence[str], day: date, days: int
+) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows of a table by day, of as many `days` before `day` as there are, the newest first."""
+    if not (home.lake / table).is_dir():
+        return
+    # polars takes half a second to load, which most commands can do without.
+    from tokenarena_assets.storage.lake import Lake  # noqa: PLC0415
+
+    lake = Lake(home.lake)
+    for back in range(1, days + 1):
+        earlier = day - timedelta(days=back)
+        if lake.path(table, earlier).exists():
+            yield lake.read(table, earlier).select(columns).rows()

@@ -203,6 +203,7 @@ def void_reasons(certificates: Iterable[Certificate]) -> list[str]:
 def append_certificate(home: Home, day: date, round_id: str, found: Certificate) -> Path:
     """Append a certificate to those of its round, on disk before this returns; any process of the round may."""
     path = certificates_path(home, day, round_id)
-    row = {"schema_version": SCHEMA_VERSION, "round_id": round_id, "day": day.isoformat()} | asdict(found)
+    row = {"schema_version": SCHEMA_VERSION, "round_id": round_id, "day": day.isoformat()}
+    row |= {"rehearsal": home.is_rehearsal} | asdict(found)
     append_line(path, json.dumps(row, separators=(",", ":"), allow_nan=False).encode())
     return path

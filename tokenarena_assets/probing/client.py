@@ -24,6 +24,7 @@ from tokenarena_assets.probing.record import SCHEMA_VERSION
 from tokenarena_assets.probing.redaction import redacted
 from tokenarena_assets.probing.stream import StreamAccumulator, StreamResult
 from tokenarena_assets.probing.transport import StampedTransport
+from tokenarena_assets.suites.question import Question
 
 MAX_STALE_CONNECTIONS = 2
 
@@ -84,9 +85,13 @@ def _request(
         max_output_tokens=question.max_output_tokens,
         temperature=question.temperature,
         stream=endpoint.stream,
-        top_logprobs=endpoint.top_logprobs if question.item is not None and question.suite != "context" else None,
+        top_logprobs=_top_logprobs(endpoint, question),
+        earlier=question.earlier,
+        seed=question.seed,
     )
     body = merged(body, endpoint.extra_body)
+    if question.suite == "sampled":
+        body = _without_seed(body)
     if question.suite == "context":
         body |= _whole_prompts(base_url)
     content = json.dumps(body, ensure_ascii=False).encode()
@@ -104,6 +109,21 @@ def _request(
         "sha256": hashlib.sha256(content).hexdigest(),
     }
     return request, content, adapter.headers(api_key)
+
+
+def _top_logprobs(endpoint: Endpoint, question: Question) -> int | None:
+    """How many alternatives of each token are asked for: as the question says, and one for those of a graded answer."""
+    graded = question.item is not None and question.suite != "context"
+    return 1 if graded and endpoint.top_logprobs is not None else question.top_logprobs
+
+
+def _without_seed(body: dict[str, Any]) -> dict[str, Any]:
+    """The body without a seed that the catalog sets: with one and the same, samples would be one answer many times."""
+    return {
+        name: _without_seed(value) if name == "generationConfig" else value
+        for name, value in body.items()
+        if name != "seed"
+    }
 
 
 def _whole_prompts(base_url: str) -> dict[str, Any]:
@@ -203,17 +223,29 @@ def _record(
         "reasoning": result.thought,
         "tool_arguments": result.tool_arguments,
         "logprobs": result.logprobs,
+        "first_token_top": result.first_token_top,
         "finish_reason": result.finish_reason,
         "response_id": result.response_id,
         "served_model": result.served_model,
         "item": None
         if item is None
         else {key: value for key, value in asdict(item).items() if key not in ("prompt", "solution")},
+        "sample": _sample(probe.question),
         "request": request,
         "response_headers": exchange.response_headers,
         "error_body": exchange.error_body,
         "frames": exchange.frames,
     }
+
+
+def _sample(question: Question) -> dict[str, Any] | None:
+    return None if question.ask is None else asdict(question.ask) | {"prompt_sha256": prompt_sha256(question)}
+
+
+def prompt_sha256(question: Question) -> str:
+    """The first 16 hex digits of the SHA-256 of all that is said to the model: JSON of each turn's role and text."""
+    turns = [*question.earlier, ("user", question.prompt)]
+    return hashlib.sha256(json.dumps(turns, ensure_ascii=False).encode()).hexdigest()[:16]
 
 
 def unsent_record(probe: Probe, reason: str, *, identity: dict[str, Any], scheduled_ns: int) -> dict[str, Any]:

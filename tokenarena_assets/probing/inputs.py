@@ -1,4 +1,4 @@
-"""Items from files: the weekly anchor panel of public sets, and a person's own."""
+"""What a person brings: files of items (public sets for the weekly anchor, one's own), and the private seed."""
 
 from __future__ import annotations
 
@@ -15,16 +15,26 @@ from tokenarena_assets.suites.public_sets import anchor_items
 
 ANCHORS_VARIABLE = "TOKENARENA_ANCHORS"
 ITEMS_VARIABLE = "TOKENARENA_ITEMS"
+PRIVATE_SEED_VARIABLE = "TOKENARENA_PRIVATE_SEED"
 PUBLIC_SETS = ("gsm8k", "humaneval", "mbpp")
 Anchors = tuple[tuple[str, str], ...]  # name of a public set -> path of its file, in the order of their names
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Items by suite, and the SHA-256 of each file that they come from."""
+    """Items by suite, and the SHA-256 of each file that they come from; the seed of the rotating fidelity prompts.
+
+    Whoever knows the private seed knows the prompts beforehand: it goes into no file, only what :attr:`seed_mark` says.
+    """
 
     items: dict[str, tuple[Item, ...]] = field(default_factory=dict)
     sha256: dict[str, str] = field(default_factory=dict)
+    private_seed: str = field(default="", repr=False)
+
+    @property
+    def seed_mark(self) -> str | None:
+        """What tells the private seed from another: the first 16 hex digits of its SHA-256; None: there is none."""
+        return hashlib.sha256(self.private_seed.encode()).hexdigest()[:16] if self.private_seed else None
 
 
 def parse_anchors(given: Iterable[str], name: str) -> Anchors:
@@ -62,12 +72,12 @@ def absolute_file(text: str) -> str | None:
 
 
 def load_inputs(anchors: Anchors, items_file: str | None) -> Inputs:
-    """Read the files.
+    """Read the files, and the private seed from TOKENARENA_PRIVATE_SEED.
 
     Raises:
         TokenArenaError: naming file, line and field of what cannot be read.
     """
-    inputs = Inputs()
+    inputs = Inputs(private_seed=os.environ.get(PRIVATE_SEED_VARIABLE, "").strip())
     if anchors:
         for public_set, path in anchors:
             inputs.sha256[public_set] = _sha256(Path(path), f"--anchor {public_set}")

@@ -9,20 +9,37 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from itertools import zip_longest
+from random import Random
 from typing import Any
 
 from tokenarena_assets.context import ladder_of, rungs_of, worst_case
 from tokenarena_assets.context.records import Mode
 from tokenarena_assets.endpoints.catalog import Endpoint
 from tokenarena_assets.errors import TokenArenaError
+from tokenarena_assets.probing.apis import adapter_for
 from tokenarena_assets.probing.before import ITEM_SUITES, Before
 from tokenarena_assets.probing.inputs import Anchors, Inputs, anchors_in_force, items_file_in_force
 from tokenarena_assets.suites import reading
+from tokenarena_assets.suites.fidelity.ask import SLOTS
 from tokenarena_assets.suites.items import rng_for
-from tokenarena_assets.suites.suite import SUITE_VERSION, SUITES, Question, SuiteSizes, main_size, questions
+from tokenarena_assets.suites.suite import (
+    FIDELITY_SUITES,
+    SUITE_VERSION,
+    SUITES,
+    Question,
+    SuiteSizes,
+    main_size,
+    questions,
+)
 from tokenarena_assets.suites.tiers import math_available
 
+# A round every three hours asks what is planned for the hours until the next one.
+HOURS_OF_A_ROUND = 3
+LAST_SLOT = SLOTS - 1
+FIRST_TOKEN_SUITES = frozenset({"greedy", "border", "logprobs"})  # which ask at temperature 0 how an answer begins
+THINKS = "not applicable: reasoning cannot be switched off"
 # An upper estimate for prompts in any public tokenizer: forecasts must not be too low.
 CHARS_PER_TOKEN_LOWER = 2
 CHAT_TEMPLATE_TOKENS = 16
@@ -73,7 +90,8 @@ class PlanOptions:
     catalog. `spread_s` is the time over which the starts are spread, `workers` the number of processes that send (0: as
     many as are needed), `max_pause_s` how long an endpoint may ask to be left alone in a round before it is given up.
     `anchors` are the files of public sets by name, `items_file` that of one's own items. An item whose answer was lost
-    is asked again after `retry_pause_s`, then after twice and four times as long.
+    is asked again after `retry_pause_s`, then after twice and four times as long. `slots_due`: of the fidelity suites
+    only what is planned for the hours up to the next round of a schedule, not all that is left of the day.
     """
 
     suites: tuple[str, ...] = SUITES
@@ -89,6 +107,7 @@ class PlanOptions:
     anchors: Anchors = field(default_factory=anchors_in_force)
     items_file: str | None = field(default_factory=items_file_in_force)
     retry_pause_s: float = 1.0
+    slots_due: bool = False
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> PlanOptions:
@@ -161,6 +180,18 @@ class ForecastRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SuiteForecast:
+    """What a round will ask in one suite, of all endpoints: an upper estimate, output at its cap."""
+
+    suite: str
+    requests: int
+    input_tokens_max: int
+    output_tokens_max: int
+    usd_max: Decimal  # of what has a price
+    unpriced_requests: int
+
+
+@dataclass(frozen=True, slots=True)
 class Misfit:
     """What a suite asks and an endpoint cannot take, so that it is not asked."""
 
@@ -223,6 +254,8 @@ def misfits_of(endpoint: Endpoint, options: PlanOptions, day: date, inputs: Inpu
     for suite in options.suites:
         if suite in ITEM_SUITES:
             reason = _no_items(endpoint, suite, options, day, inputs)
+        elif suite in FIDELITY_SUITES:
+            reason = _no_fidelity(endpoint, suite, options, day, inputs)
         else:
             reason = _no_context(endpoint, options) if suite == "context" else None
         if reason is not None:
@@ -235,15 +268,42 @@ def _no_items(endpoint: Endpoint, suite: str, options: PlanOptions, day: date, i
     if suite == "quality_math" and endpoint.quality_tier != "tiny" and (reason := math_available()) is not None:
         return reason
     asked = _item_questions(endpoint, suite, options, day, "", NOTHING_BEFORE, inputs)
+    too_long = _too_long(endpoint, asked)
+    return None if too_long is None else f"{too_long} (quality_output_tokens sets the cap)"
+
+
+def _too_long(endpoint: Endpoint, asked: Sequence[Question]) -> str | None:
+    """Why one of the questions is too long for the endpoint's context or limits; None: none is."""
     outputs = [output_tokens_at_most(question, endpoint) for question in asked]
     window = max((input_tokens_at_most(q) + cap for q, cap in zip(asked, outputs, strict=True)), default=0)
     minute = max((input_tokens_about(q) + cap for q, cap in zip(asked, outputs, strict=True)), default=0)
     tpm = endpoint.limits.tpm
     if endpoint.context_tokens is not None and window > endpoint.context_tokens:
-        return f"may need {window} tokens of context, of {endpoint.context_tokens} (quality_output_tokens sets the cap)"
+        return f"may need {window} tokens of context, of {endpoint.context_tokens}"
     if tpm is not None and minute > tpm:
-        return f"may need {minute} tokens, of {tpm} a minute (quality_output_tokens sets the cap)"
+        return f"may need {minute} tokens, of {tpm} a minute"
     return None
+
+
+def _no_fidelity(endpoint: Endpoint, suite: str, options: PlanOptions, day: date, inputs: Inputs) -> str | None:
+    """Why a fidelity suite cannot be asked of an endpoint; None: it can."""
+    if suite == "logprobs" and not adapter_for(endpoint.api).has_logprobs:
+        return "not applicable: its API gives no log-probabilities"
+    if suite == "logprobs" and endpoint.top_logprobs is None:
+        return "not applicable: the catalog gives no top_logprobs"
+    if suite in FIRST_TOKEN_SUITES and endpoint.thinks:
+        return THINKS
+    temperature = _temperature_set(endpoint.extra_body)
+    if suite != "parity" and temperature is not None and temperature != (1 if suite == "sampled" else 0):
+        return f"not applicable: extra_body sets the temperature to {temperature}"
+    return _too_long(endpoint, _longest_questions(suite, day, options.sizes, **_fidelity_of(endpoint, options, inputs)))
+
+
+def _temperature_set(extra_body: Mapping[str, Any]) -> Any:
+    """The temperature that the catalog sets in place of the suite's; None: it sets none."""
+    config = extra_body.get("generationConfig")  # Google's place for it
+    own = config.get("temperature") if isinstance(config, dict) else None
+    return extra_body.get("temperature", own)
 
 
 def _no_context(endpoint: Endpoint, options: PlanOptions) -> str | None:
@@ -280,6 +340,9 @@ def make_plan(
             if suite in ITEM_SUITES:
                 unfit = _no_items(endpoint, suite, options, day, inputs) is not None
                 asked = [] if unfit else _item_questions(endpoint, suite, options, day, round_id, before, inputs)
+            elif suite in FIDELITY_SUITES:
+                unfit = _no_fidelity(endpoint, suite, options, day, inputs) is not None
+                asked = [] if unfit else _fidelity_questions(endpoint, suite, options, day, before, inputs)
             else:
                 fit = fit_of(endpoint, options)
                 fitting = fit.speed if suite == "speed" else fit.parallel
@@ -292,6 +355,8 @@ def make_plan(
         if suite == "parallel":  # bursts are whole: one endpoint after the other
             rng.shuffle(rows)
             probes = [probe for row in rows for probe in row]
+        elif suite in FIDELITY_SUITES:
+            probes = _by_slot(rows, rng)
         else:
             for column in zip_longest(*rows):
                 present = [probe for probe in column if probe is not None]
@@ -327,6 +392,67 @@ def _item_questions(
             output_tokens=options.sizes.quality_output_tokens or endpoint.quality_output_tokens,
         )
     )
+
+
+def _fidelity_questions(
+    endpoint: Endpoint, suite: str, options: PlanOptions, day: date, before: Before, inputs: Inputs
+) -> list[Question]:
+    skipped = before.skipped(suite, endpoint.endpoint_id)
+    if skipped is None:
+        return []
+    asked = questions(
+        suite,
+        day,
+        "",
+        options.sizes,
+        endpoint_id=endpoint.endpoint_id,
+        skip_items=skipped,
+        unfit=before.unfit.get(endpoint.model_family, frozenset()),
+        border=before.border.get(endpoint.endpoint_id),
+        **_fidelity_of(endpoint, options, inputs),
+    )
+    until = LAST_SLOT if before.slot is None else before.slot
+    return [question for question in asked if question.ask is not None and question.ask.slot <= until]
+
+
+def _fidelity_of(endpoint: Endpoint, options: PlanOptions, inputs: Inputs) -> dict[str, Any]:
+    """What of an endpoint makes its questions what they are, as keywords of :func:`questions`."""
+    return {
+        "tier": endpoint.quality_tier,
+        "is_reference": endpoint.reference,
+        "private_seed": inputs.private_seed,
+        "thinks": endpoint.thinks,
+        "multi_turn": adapter_for(endpoint.api).multi_turn,
+        "top_logprobs": endpoint.top_logprobs,
+        "output_tokens": options.sizes.quality_output_tokens or endpoint.quality_output_tokens,
+    }
+
+
+@lru_cache(maxsize=256)  # of thousands of questions, the same of every endpoint of a family
+def _longest_questions(suite: str, day: date, sizes: SuiteSizes, **keywords: Any) -> tuple[Question, ...]:
+    asked = list(questions(suite, day, "", sizes, **keywords))
+    return tuple(max(asked, key=tokens) for tokens in (input_tokens_at_most, input_tokens_about) if asked)
+
+
+def last_slot_due(hour: int) -> int:
+    """The last hour of the day whose questions a round that starts in `hour` asks, with another one three hours on."""
+    return min(hour + HOURS_OF_A_ROUND - 1, LAST_SLOT)
+
+
+def _by_slot(rows: Sequence[Sequence[Probe]], rng: Random) -> list[Probe]:
+    """Probes by the hour that they are planned for; within one, those of each endpoint evenly among the others'.
+
+    A reference is asked more often: were endpoints to take turns, the rest of its probes would come last, at another
+    time than what they are compared with.
+    """
+    placed: list[tuple[int, float, Probe]] = []
+    for row in rows:
+        by_slot: dict[int, list[Probe]] = {}
+        for probe in row:
+            by_slot.setdefault(probe.question.ask.slot if probe.question.ask else 0, []).append(probe)
+        for slot, own in by_slot.items():
+            placed += [(slot, (number + rng.random()) / len(own), probe) for number, probe in enumerate(own)]
+    return [probe for _, _, probe in sorted(placed, key=lambda at: at[:2])]
 
 
 def sizes_of(endpoint: Endpoint, sizes: SuiteSizes) -> SuiteSizes:
@@ -410,19 +536,23 @@ def plan_key(endpoints: Sequence[Endpoint], options: PlanOptions, *, day: date, 
         "endpoints": [endpoint.model_dump(mode="json", exclude={"limits"}) for endpoint in endpoints],
         "misfits": [asdict(misfit) for endpoint in endpoints for misfit in misfits_of(endpoint, options, day, inputs)],
         "files": inputs.sha256,
+        "private_seed": inputs.seed_mark,
+        "slots_due": options.slots_due,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def input_tokens_at_most(question: Question) -> int:
     """An upper estimate of a prompt's tokens in any public tokenizer, for what a round may cost."""
-    return -(-len(question.prompt) // CHARS_PER_TOKEN_LOWER) + CHAT_TEMPLATE_TOKENS
+    turns = (*(text for _, text in question.earlier), question.prompt)
+    return sum(-(-len(text) // CHARS_PER_TOKEN_LOWER) + CHAT_TEMPLATE_TOKENS for text in turns)
 
 
 def input_tokens_about(question: Question) -> int:
     """A near estimate of a prompt's tokens, for limits of tokens a minute; a prompt with numbers in it is denser."""
     per_token = reading.CHARS_PER_TOKEN if question.prompt_tokens_target else CHARS_PER_TOKEN_LOWER
-    return round(len(question.prompt) / per_token) + CHAT_TEMPLATE_TOKENS
+    turns = (*(text for _, text in question.earlier), question.prompt)
+    return round(sum(map(len, turns)) / per_token) + len(turns) * CHAT_TEMPLATE_TOKENS
 
 
 def output_tokens_at_most(question: Question, endpoint: Endpoint) -> int:
@@ -484,3 +614,36 @@ def forecast(
             )
         )
     return rows
+
+
+def forecast_by_suite(
+    plan: Mapping[str, Sequence[Probe]], endpoints: Sequence[Endpoint], contexts: Sequence[ContextPlan] = ()
+) -> list[SuiteForecast]:
+    """The same estimate by suite, in the order in which they are sent."""
+    catalog = {endpoint.endpoint_id: endpoint for endpoint in endpoints}
+    rows = []
+    for suite, probes in plan.items():
+        costs = [usd_at_most(probe, catalog[probe.endpoint_id]) for probe in probes]
+        rows.append(
+            SuiteForecast(
+                suite,
+                len(probes),
+                sum(input_tokens_at_most(probe.question) for probe in probes),
+                sum(output_tokens_at_most(probe.question, catalog[probe.endpoint_id]) for probe in probes),
+                sum((cost for cost in costs if cost is not None), start=Decimal(0)),
+                costs.count(None),
+            )
+        )
+    if contexts:
+        searches = [(search, search.usd_at_most(catalog[search.endpoint_id])) for search in contexts]
+        rows.append(
+            SuiteForecast(
+                "context",
+                sum(search.requests for search, _ in searches),
+                sum(search.input_tokens_max for search, _ in searches),
+                sum(search.output_tokens_max for search, _ in searches),
+                sum((usd for _, usd in searches if usd is not None), start=Decimal(0)),
+                sum(search.requests for search, usd in searches if usd is None),
+            )
+        )
+    return [row for row in rows if row.requests]

@@ -60,6 +60,20 @@ class ItemRecord(_Part):
     tolerance: str | None = None
 
 
+class SampleRecord(_Part):
+    """The place of a probe in the fidelity suites: which prompt of which set, for the how manieth time, in which hour.
+
+    `prompt_sha256` proves that a prompt that is made anew from its id is the one that was sent.
+    """
+
+    prompt_id: str = Field(min_length=1)
+    prompt_set: str
+    rep: Count
+    slot: Annotated[int, Field(ge=0, le=23)]
+    stage: str = ""
+    prompt_sha256: str
+
+
 class StampsRecord(_Part):
     """Monotonic nanoseconds (`perf_counter_ns` of one process); `scheduled` is when the probe was due."""
 
@@ -131,6 +145,10 @@ class ProbeRecord(_Part):
     response_id: str | None = None
     served_model: str | None = None
     item: ItemRecord | None = None
+    sample: SampleRecord | None = None
+    # What the first generated token could have been, the likeliest first, the chosen one among them.
+    first_token_top: list[tuple[str, float]] | None = None
+    rehearsal: bool = False
 
     @field_validator("timing")
     @classmethod

@@ -12,6 +12,7 @@ FROM_ENDPOINT = (
     "text",
     "reasoning",
     "tool_arguments",
+    "first_token_top",
     "finish_reason",
     "response_id",
     "served_model",

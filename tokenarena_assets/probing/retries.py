@@ -1,7 +1,8 @@
 """Asking again: which failures are tried once more, how often, and what money may be spent on it.
 
 An item whose answer was lost on the way would be missing, and a wrong figure would come of many such. Speed probes and
-bursts are never sent again: there a failure is what is measured.
+bursts are never sent again: there a failure is what is measured. Nor are questions of the fidelity suites: a later
+round of the day asks what is missing.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from tokenarena_assets.probing.before import ITEM_SUITES
 from tokenarena_assets.probing.exchange import Limits
 from tokenarena_assets.probing.plan import Probe, request_id
 from tokenarena_assets.storage.rawlog import records_of
-from tokenarena_assets.suites.suite import Question
+from tokenarena_assets.suites.suite import FIDELITY_SUITES, Question
 
 MAX_ATTEMPTS = 4
 RETRIED_SUITES = frozenset({*ITEM_SUITES, "context"})
+PATIENT_SUITES = RETRIED_SUITES | frozenset(FIDELITY_SUITES)
 # Failures that may pass. The rest is the endpoint's answer, or would be the same again.
 RETRYABLE = frozenset(
     {
@@ -61,7 +63,7 @@ def again(probe: Probe, round_id: str, status: str) -> Probe | None:
 
 def limits_of(question: Question, limits: Limits) -> Limits:
     """The time limits of a probe: where it is no speed that is measured, longer ones, by what is asked."""
-    if question.suite not in RETRIED_SUITES:
+    if question.suite not in PATIENT_SUITES:
         return limits
     reading_s = (question.prompt_tokens_target or 0) / SLOWEST_READING_TOK_S
     writing_s = question.max_output_tokens / SLOWEST_WRITING_TOK_S

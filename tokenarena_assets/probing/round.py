@@ -31,8 +31,11 @@ from tokenarena_assets.probing.plan import (
     Misfit,
     PlanOptions,
     Probe,
+    SuiteForecast,
     context_plans,
     forecast,
+    forecast_by_suite,
+    last_slot_due,
     make_plan,
     misfits_of,
     plan_key,
@@ -42,6 +45,7 @@ from tokenarena_assets.probing.session import Progress, run_session
 from tokenarena_assets.probing.spend import NOTHING, Booked, Cut, booked_spend, cost_of, cut_back
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import RoundFiles, RoundWriter, is_being_written, rounds_of
+from tokenarena_assets.storage.rehearsal import require_kind
 from tokenarena_assets.suites.items import CANARY
 
 
@@ -49,8 +53,8 @@ from tokenarena_assets.suites.items import CANARY
 class RoundPlan:
     """A round about to be run: which probes, at what cost at most, what is not asked and why, what an earlier try left.
 
-    `forecast` is of what is still to be sent; `contexts` are the searches of the context suite; `purse` is what the
-    caps leave beyond that forecast.
+    `forecast` is of what is still to be sent, and so is `by_suite`; `contexts` are the searches of the context suite;
+    `purse` is what the caps leave beyond that forecast.
     """
 
     day: date
@@ -67,6 +71,17 @@ class RoundPlan:
     manifest: dict[str, Any]
     contexts: tuple[ContextPlan, ...] = ()
     purse: Purse = field(default_factory=Purse)
+    by_suite: list[SuiteForecast] = field(default_factory=list)
+
+    @property
+    def rehearsal(self) -> bool:
+        """Whether it is filed under a day on which it is not run."""
+        return self.manifest.get("rehearsal") is True
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What each of its records begins with."""
+        return {"round_id": self.round_id, "day": self.day.isoformat(), "rehearsal": self.rehearsal}
 
     @property
     def usd_max(self) -> Decimal:
@@ -131,16 +146,21 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-def plan_round(home: Home, day: date, endpoints: Sequence[Endpoint], options: PlanOptions) -> RoundPlan:
+def plan_round(
+    home: Home, day: date, endpoints: Sequence[Endpoint], options: PlanOptions, *, rehearsal: bool = False
+) -> RoundPlan:
     """What the next round of today does; nothing is sent.
 
     A round of the same plan that was cut off is completed under its own id. What would pass a cap is cut back.
+    A `rehearsal` is filed under whatever day is given, in a home that takes nothing else.
 
     Raises:
+        RehearsalError: the home is for rounds of the other kind.
         TokenArenaError: `day` is not today, an endpoint speaks an API for which there is no adapter, or there is
             nothing to ask.
     """
-    if day != today():
+    require_kind(home, rehearsal=rehearsal)
+    if not rehearsal and day != today():
         raise TokenArenaError(
             f"a round can be run for today ({today()}) only, not for {day}",
             mend="evidence of another day cannot be made today; re-read what is there: tokenarena run --day DAY",
@@ -154,16 +174,18 @@ def plan_round(home: Home, day: date, endpoints: Sequence[Endpoint], options: Pl
     if resumed is not None and resumed.manifest is not None:
         return _plan(home, day, endpoints, options, inputs, resumed, resumed.manifest)
     started = datetime.now(UTC)
-    earlier = before(home, day, options.suites)
+    earlier = before(home, day, options.suites, last_slot_due(started.hour) if options.slots_due else None)
     manifest = {
         "schema_version": 1,
         "round_id": f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
         "day": day.isoformat(),
+        "rehearsal": rehearsal,
         "ordinal": len(existing),
         "started_at": started.isoformat(timespec="milliseconds"),
         "plan_key": key,
         "options": json.loads(json.dumps(asdict(options), default=str)),
         "files": inputs.sha256,
+        "private_seed_sha256": inputs.seed_mark,
         "before": earlier.as_record({suite: [e.endpoint_id for e in endpoints] for suite in options.suites}),
         "endpoints": [
             endpoint.model_dump(mode="json") | {"endpoint_id": endpoint.endpoint_id} for endpoint in endpoints
@@ -177,6 +199,7 @@ def plan_round(home: Home, day: date, endpoints: Sequence[Endpoint], options: Pl
         asked["context"] = sorted(search.endpoint_id for search in plan.contexts)
     manifest |= {
         "forecast": [_as_json(row) for row in plan.forecast],
+        "forecast_by_suite": [_as_json(row) for row in plan.by_suite],
         "cuts": [_as_json(row) for row in plan.cuts],
         "does_not_fit": [_as_json(row) for row in plan.misfits],
         "cannot_be_capped": plan.unpriced,
@@ -189,7 +212,7 @@ def plan_round(home: Home, day: date, endpoints: Sequence[Endpoint], options: Pl
     return plan
 
 
-def _as_json(row: ForecastRow | Cut | Misfit | ContextPlan) -> dict[str, Any]:
+def _as_json(row: ForecastRow | SuiteForecast | Cut | Misfit | ContextPlan) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(json.dumps(asdict(row), default=str))
     return content
 
@@ -239,6 +262,7 @@ def _plan(
         manifest,
         affordable.contexts,
         _purse(rows, endpoints, options, booked, round_id),
+        forecast_by_suite(left, endpoints, affordable.contexts),
     )
 
 
@@ -277,7 +301,7 @@ def plan_of_cut_off(home: Home, day: date) -> RoundPlan | None:
 
     A round that another version planned is none: it would not be the same questions.
     """
-    if day != today():
+    if day != today() or home.is_rehearsal:  # what a rehearsal left is completed by itself
         return None
     for found in reversed(rounds_of(home, day)):
         if found.manifest is None:
@@ -332,9 +356,8 @@ def run_round(
     try:
         recorded = recorded_of(writer.path) if plan.resumed is not None else Recorded()
         cut = [(probe, reason) for probe, reason in plan.unsent if probe.request_id not in recorded.statuses]
-        identity = {"round_id": plan.round_id, "day": plan.day.isoformat()}
         for probe, reason in cut:
-            writer.append(unsent_record(probe, reason, identity=identity, scheduled_ns=time.perf_counter_ns()))
+            writer.append(unsent_record(probe, reason, identity=plan.identity, scheduled_ns=time.perf_counter_ns()))
         session = run_session(
             plan,
             base_urls,

@@ -245,7 +245,7 @@ class _Loop:
         plan = share.plan
         self._endpoints = {endpoint.endpoint_id: endpoint for endpoint in plan.endpoints}
         self._clients: dict[str, StampedTransport] = {}
-        self._identity = {"round_id": plan.round_id, "day": plan.day.isoformat()}
+        self._identity = plan.identity
         self._pacer = Pacer(plan.endpoints, plan.options, suites=len(share.probes), at_once=share.at_once)
 
     async def run(self) -> None:

@@ -1,15 +1,16 @@
 """Money: what the rounds of a day have cost so far, and cutting a round back to what may still be spent.
 
 A round that could pass a cap is cut back until its forecast is within every cap. **Order of the cut**: searches of
-`context`, whole, the dearest first; then items of `anchor` and of `own`, from the last one on; then items of
-`quality_math` and `quality_code`, from the last ones on and so that their proportion stays; then the bursts of
-`parallel`, all of them; then `speed` probes from the last one on. Context goes first because one search costs as much
-as all the rest and a day without it has yesterday's; quality before speed because an item means the same at any hour,
-and a day has rounds enough to make up for it; a burst goes whole because a smaller one would measure something else;
-speed goes last because it is what the day is sampled for. Where a cap on all endpoints is passed, a question is cut for
-every endpoint, so that all keep the same ones; where the cap of one endpoint is passed, for that one. What has no price
-cannot be capped and is never cut; what costs nothing is not cut either. What a retry costs is seen to when it is sent
-(`retries.Purse`).
+`context`, whole, the dearest first; then `border`; then items of `anchor` and of `own`; then `sampled`, `greedy` and
+`logprobs`, so that their proportion stays; then `parity`; then items of `quality_math` and `quality_code`, likewise;
+then the bursts of `parallel`, all of them; then `speed` probes; of each suite from its last question on. Context goes
+first because one search costs as much as all the rest and a day without it has yesterday's; border inputs because no
+verdict needs them; fidelity before quality because it is pooled over a week; quality before speed because an item means
+the same at any hour, and a day has rounds enough to make up for it; a burst goes whole because a smaller one would
+measure something else; speed goes last because it is what the day is sampled for. Where a cap on all endpoints is
+passed, a question is cut for every endpoint, so that all keep the same ones; where the cap of one endpoint is passed,
+for that one. What has no price cannot be capped and is never cut; what costs nothing is not cut either. What a retry
+costs is seen to when it is sent (`retries.Purse`).
 """
 
 from __future__ import annotations
@@ -30,7 +31,16 @@ from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import RoundFiles, is_being_written, records_of, rounds_of
 
 # In which order suites are cut; those in one line together, in proportion.
-CUT_ORDER = (("anchor",), ("own",), ("quality_code", "quality_math"), ("parallel",), ("speed",))
+CUT_ORDER = (
+    ("border",),
+    ("anchor",),
+    ("own",),
+    ("greedy", "logprobs", "sampled"),
+    ("parity",),
+    ("quality_code", "quality_math"),
+    ("parallel",),
+    ("speed",),
+)
 NOTHING = Decimal(0)
 PER_MTOK = 1_000_000
 

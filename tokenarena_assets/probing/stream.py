@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 
 from tokenarena_assets.probing.apis import adapter_for
-from tokenarena_assets.probing.apis.adapter import Channel, Usage
+from tokenarena_assets.probing.apis.adapter import Channel, Reading, Usage
 from tokenarena_assets.probing.apis.finish import FinishClass, finish_class_of
-from tokenarena_assets.probing.apis.values import error_text, shallow, writable
+from tokenarena_assets.probing.apis.values import alternatives_of, error_text, shallow, writable
 from tokenarena_assets.probing.sse import EventTooLargeError, SseEvent, SseParser, json_documents
 
 # A thought that a model writes into its answer, at its very beginning; one that is cut off has no end.
@@ -47,6 +47,8 @@ class StreamResult:
         answer: `text` from the first visible character on, without a leading inline `<think>...</think>`.
         thought: `reasoning`, and the inline thought.
         logprobs: natural log-probabilities of the chosen tokens, where they were sent.
+        first_token_top: what the first generated token could have been, (token, log-probability), the likeliest first,
+            the chosen one among them; None: not sent, or not with the first text.
         usage: token counts, normalised.
         finish_reason: the provider's own word.
         finish_class: how it ended: `stop`, `length`, `content_filter`, `tool_calls`, `broken` (an error, or a reason
@@ -72,6 +74,7 @@ class StreamResult:
     answer: str = ""
     thought: str = ""
     logprobs: list[float] = field(default_factory=list)
+    first_token_top: list[tuple[str, float]] | None = None
     usage: Usage | None = None
     finish_reason: str | None = None
     finish_class: FinishClass | None = None
@@ -93,6 +96,7 @@ class StreamAccumulator:
         self._texts: dict[Channel, list[str]] = {"content": [], "reasoning": [], "tool": []}
         self._brought: list[tuple[int, int, str, int | None]] = []  # as GeneratedEvent, with the text that was sent
         self._usage: dict[str, Any] | None = None
+        self._past_first_token = False
         self.result = StreamResult()
 
     def add(self, event: SseEvent) -> int | None:
@@ -127,6 +131,7 @@ class StreamAccumulator:
 
     def _read(self, index: int, event: dict[str, Any], name: str) -> None:
         result, reading = self.result, self._reader.read(event, name)
+        self._read_first_token(reading)
         if reading.usage is not None:
             self._merge_usage(reading.usage)
         if reading.pieces:
@@ -156,6 +161,14 @@ class StreamAccumulator:
             result.served_model = reading.served_model
         if reading.ends or reading.finish_reason is not None:
             result.ended = True
+
+    def _read_first_token(self, reading: Reading) -> None:
+        if self._past_first_token:
+            return
+        if reading.first_token is not None:
+            self.result.first_token_top = alternatives_of(*reading.first_token) or None
+        # Log-probabilities that come after some text are not of its first token.
+        self._past_first_token = bool(reading.pieces) or reading.first_token is not None
 
     def _after_the_end(self, event: Any) -> None:
         # What is sent after [DONE] was not waited for; only a bill that comes this late still counts.

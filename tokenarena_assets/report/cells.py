@@ -10,6 +10,8 @@ from typing import Any
 FAILURES_IN = "e2e ms, failed = never"
 CONTEXT = "effective context"
 TRUNCATES = "TRUNCATES"
+FIDELITY = "fidelity"
+DEVIATES = ("suspect", "different")
 Row = Mapping[str, Any]
 Cell = tuple[str, ...]  # its lines: the value, then interval and n
 
@@ -18,7 +20,7 @@ def leaderboard_columns(scale: int) -> list[str]:
     """Headers, in the order of :func:`leaderboard_cells`."""
     price = "$ per million correct" if scale == 1_000_000 else "$ per thousand correct"
     speeds = ["output tok/s", "TTFT ms", FAILURES_IN]
-    return ["rank", "endpoint", price, "quality", "vs ref.", *speeds, "blend $/Mtok", "success", CONTEXT]
+    return ["rank", "endpoint", price, "quality", "vs ref.", FIDELITY, *speeds, "blend $/Mtok", "success", CONTEXT]
 
 
 def leaderboard_cells(rows: Sequence[Row], scale: int) -> list[list[Cell]]:
@@ -33,6 +35,7 @@ def leaderboard_cells(rows: Sequence[Row], scale: int) -> list[list[Cell]]:
             _cost(row, scale),
             _quality(row),
             _verdict(row),
+            _fidelity(row),
             _if_ranked(row, "output_speed_tok_s", row["output_speed_not_ranked_because"]),
             _if_ranked(row, "ttft_ms", row["ttft_not_ranked_because"]),
             _failures_in(row),
@@ -47,13 +50,16 @@ def leaderboard_cells(rows: Sequence[Row], scale: int) -> list[list[Cell]]:
 def evidence_note(rows: Sequence[Row]) -> str | None:
     """What a reader must know beside the figures; None where there is nothing.
 
-    Whether code is in them, who shortens prompts, and which rounds of the day nothing or not everything is known of.
+    Whether code is in them, who shortens prompts, who may serve another model, and which rounds of the day nothing or
+    not everything is known of.
     """
     day = rows[0] if rows else {"n_rounds_void": 0, "n_rounds_uncertified": 0, "domain_note": None}
     parts = [f"Quality and dollars are of {day['domain_note']}"] if day["domain_note"] else []
     truncating = sorted({str(row["endpoint_id"]) for row in rows if row["context_truncating"]})
     if truncating:
         parts.append(f"{TRUNCATES} prompts without an error: {', '.join(truncating)}")
+    deviating = {str(r["endpoint_id"]): r for r in rows if r["fidelity_verdict"] in DEVIATES}
+    parts += [f"{name} is {r['fidelity_verdict']}: {r['fidelity_claim']}" for name, r in sorted(deviating.items())]
     if day["n_rounds_void"]:
         parts.append(
             f"{day['n_rounds_void']} of {day['n_rounds']} rounds void (the prober's own error was over its budget) "
@@ -125,6 +131,24 @@ def _with_interval(row: Row, name: str, unit: str) -> Cell:
 def _quality(row: Row) -> Cell:
     cell = _with_interval(row, "quality", "%")
     return (*cell, "limited by the cap") if row["quality_truncation_limited"] else cell
+
+
+def _fidelity(row: Row) -> Cell:
+    """F within 0 to 100 (its estimate may be over either), then the verdict where there is one."""
+    verdict = row["fidelity_verdict"]
+    if verdict is None:
+        return ("-",)
+    if row["fidelity_reference_kind"] == "consensus":
+        said = "consensus"
+    elif verdict in DEVIATES:
+        said = f"{verdict}: {row['fidelity_channels_named']}"
+    else:
+        said = {"honest_floor": "measures the floor"}.get(verdict, str(verdict).replace("_", " "))
+    value, lo, hi, n = (row[name] for name in ("fidelity", "fidelity_lo", "fidelity_hi", "fidelity_n_prompts"))
+    if value is None:
+        return (said,)
+    interval = "no interval" if lo is None or hi is None else f"[{_number(lo)}, {_number(hi)}]"
+    return (f"{min(100.0, max(0.0, value)):.1f}", interval, f"n={n}", said)
 
 
 def _context(row: Row) -> Cell:

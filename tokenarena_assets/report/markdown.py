@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from tokenarena_assets.probing.plan import ForecastRow
+from tokenarena_assets.probing.plan import ForecastRow, SuiteForecast
 from tokenarena_assets.report.cells import evidence_note, leaderboard_cells, leaderboard_columns, price_scale
 
 UNITS = ("_ms", "_tok_s")
@@ -55,6 +55,16 @@ def forecast_table(rows: Sequence[ForecastRow]) -> str:
     ]
     body.append(["all", sum(r.requests for r in rows), "", "", _total(rows)])
     return table(["endpoint", "requests", "input tokens at most", "output tokens at most", "USD at most"], body)
+
+
+def suites_table(rows: Sequence[SuiteForecast]) -> str:
+    """What a round will ask in each suite at most."""
+    body = [
+        [r.suite, r.requests, r.input_tokens_max, r.output_tokens_max, f"{r.usd_max:.4f}", r.unpriced_requests]
+        for r in rows
+    ]
+    headers = ["suite", "requests", "input tokens at most", "output tokens at most", "USD at most"]
+    return table([*headers, "requests without a price"], body)
 
 
 def figures(rows: pl.DataFrame, label: str, columns: Sequence[tuple[str, str]]) -> str:

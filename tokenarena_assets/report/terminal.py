@@ -15,10 +15,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tokenarena_assets.report.cells import CONTEXT, FAILURES_IN, evidence_note, leaderboard_cells, leaderboard_columns
+from tokenarena_assets.report.cells import (
+    CONTEXT,
+    FAILURES_IN,
+    FIDELITY,
+    evidence_note,
+    leaderboard_cells,
+    leaderboard_columns,
+)
 
 WIDE_COLUMNS = 260  # one line a row
-FULL_COLUMNS = 120  # all columns
+ROOMY_COLUMNS = 140  # all columns
+FULL_COLUMNS = 120  # all that most tables need
 UNBOUND_COLUMNS = 100_000
 
 
@@ -57,7 +65,8 @@ def print_leaderboard(preset: str, rows: Sequence[Mapping[str, Any]], scale: int
         pad_edge=False,
         padding=(0, 2 if console.width >= FULL_COLUMNS else 1, 0, 0),
     )
-    hidden = {"blend $/Mtok", "success", FAILURES_IN, CONTEXT} if console.width < FULL_COLUMNS else set()
+    hidden = {FAILURES_IN, CONTEXT} if console.width < ROOMY_COLUMNS else set()
+    hidden |= {"blend $/Mtok", "success", FIDELITY} if console.width < FULL_COLUMNS else set()
     headers = leaderboard_columns(scale)
     kept = [index for index, header in enumerate(headers) if header not in hidden]
     for index in kept:
@@ -67,7 +76,7 @@ def print_leaderboard(preset: str, rows: Sequence[Mapping[str, Any]], scale: int
             overflow="fold",
             justify="left" if left else "right",
             no_wrap=index == 1,
-            min_width=9 if index == 4 else None,
+            min_width={"vs ref.": 9, FIDELITY: 12}.get(headers[index]),
         )
     for cells in leaderboard_cells(rows, scale):
         if narrow:

@@ -29,6 +29,13 @@ def t_quantile(p: float, degrees: int) -> float:
     return float(stdtrit(degrees, p))
 
 
+def t_cdf(t: float, degrees: int) -> float:
+    """Distribution function of Student's t distribution."""
+    from scipy.special import stdtr  # noqa: PLC0415
+
+    return float(stdtr(degrees, t))
+
+
 def binomial_cdf(successes: ArrayLike, n: int, p: float) -> np.ndarray[Any, np.dtype[np.float64]]:
     """P(at most `successes` of `n`), elementwise, each having probability `p`."""
     from scipy.special import bdtr  # noqa: PLC0415

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 HOME_VARIABLE = "TOKENARENA_HOME"
+REHEARSAL_MARKER = "rehearsal.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,16 @@ class Home:
     def raw_day(self, day: date) -> Path:
         """The folder of a day's raw probe rounds."""
         return self.root / "raw" / "probes" / f"day={day.isoformat()}"
+
+    @property
+    def rehearsal_marker(self) -> Path:
+        """What marks a home of rehearsals (:mod:`tokenarena_assets.storage.rehearsal`)."""
+        return self.root / REHEARSAL_MARKER
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether rounds are filed here under dates on which they were not run; such a home takes no others."""
+        return self.rehearsal_marker.exists()
 
     @property
     def lake(self) -> Path:

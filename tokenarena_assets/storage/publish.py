@@ -17,24 +17,29 @@ from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage.files import replacing
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake, parquet_scan
-from tokenarena_assets.storage.tables import TableSpec
+from tokenarena_assets.storage.rehearsal import BANNER
+from tokenarena_assets.storage.tables import Column, TableSpec
 
 # Older DuckDB shells (1.2 on) open this form.
 STORAGE_VERSION = "v1.2.0"
+# A column of every published table: what is copied from it must still say what it is.
+REHEARSAL = "rehearsal"
+REHEARSAL_COMMENT = "true: real answers of the embedded fleet filed under dates on which they were not given"
 
 
 def publish(home: Home, specs: Sequence[TableSpec]) -> dict[str, int]:
     """Build the database of all days in the lake and put it in place; rows by table.
 
-    Marts become native tables, large tables become views over the lake (absolute paths). A reader that has the old
-    file open keeps it until it reconnects; two publishers take turns.
+    Marts become native tables, large tables become views over the lake (absolute paths). Each has a column that tells
+    rehearsals from what was measured on its day. A reader that has the old file open keeps it until it reconnects; two
+    publishers take turns.
     """
     home.root.mkdir(parents=True, exist_ok=True)
     with (home.root / ".publish.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with replacing(home.database) as temporary:
             temporary.unlink(missing_ok=True)
-            counts = _build(Lake(home.lake), temporary, specs)
+            counts = _build(Lake(home.lake), temporary, specs, rehearsal=home.is_rehearsal)
             leftover = _wal(temporary)
             if leftover.exists():
                 raise TokenArenaError(
@@ -50,7 +55,7 @@ def _wal(database: Path) -> Path:
     return database.with_name(database.name + ".wal")
 
 
-def _build(lake: Lake, path: Path, specs: Sequence[TableSpec]) -> dict[str, int]:
+def _build(lake: Lake, path: Path, specs: Sequence[TableSpec], *, rehearsal: bool) -> dict[str, int]:
     counts: dict[str, int] = {}
     connection = duckdb.connect()
     try:
@@ -60,7 +65,7 @@ def _build(lake: Lake, path: Path, specs: Sequence[TableSpec]) -> dict[str, int]
         connection.execute("use published")
         for spec in specs:
             if files := [lake.path(spec.name, day) for day in lake.days(spec.name)]:
-                counts[spec.name] = _add_table(connection, spec, files)
+                counts[spec.name] = _add_table(connection, spec, files, rehearsal=rehearsal)
         connection.execute("use memory")
         connection.execute("detach published")  # checkpoints
     finally:
@@ -68,18 +73,23 @@ def _build(lake: Lake, path: Path, specs: Sequence[TableSpec]) -> dict[str, int]
     return counts
 
 
-def _add_table(connection: duckdb.DuckDBPyConnection, spec: TableSpec, files: list[Path]) -> int:
-    name = spec.name
+def _add_table(connection: duckdb.DuckDBPyConnection, spec: TableSpec, files: list[Path], *, rehearsal: bool) -> int:
+    name, columns = spec.name, spec.columns
+    rows = "select *"
+    if REHEARSAL not in spec.column_names:
+        rows += f", {str(rehearsal).lower()} as {REHEARSAL}"
+        columns = (*columns, Column(REHEARSAL, REHEARSAL_COMMENT))
     if spec.published == "view":
         folder = str(files[0].parent.parent).replace("'", "''")
         scan = f"read_parquet('{folder}/day=*/part-0.parquet', hive_partitioning = false, union_by_name = true)"
-        connection.execute(f'create view "{name}" as from {scan}')
+        connection.execute(f'create view "{name}" as {rows} from {scan}')
     else:
         order = ", ".join(dict.fromkeys(("day", *spec.key)))
-        connection.execute(f'create table "{name}" as from {parquet_scan(files)} order by {order}')
+        connection.execute(f'create table "{name}" as {rows} from {parquet_scan(files)} order by {order}')
     kind = "view" if spec.published == "view" else "table"
-    connection.execute(f'comment on {kind} "{name}" is {_text(f"{spec.description} One row = {spec.grain}.")}')
-    for column in spec.columns:
+    comment = f"{BANNER} " * rehearsal + f"{spec.description} One row = {spec.grain}."
+    connection.execute(f'comment on {kind} "{name}" is {_text(comment)}')
+    for column in columns:
         connection.execute(f'comment on column "{name}"."{column.name}" is {_text(column.comment)}')
     row = connection.execute(f'select count(*) from "{name}"').fetchone()
     return int(row[0]) if row else 0

@@ -27,6 +27,7 @@ import zstandard
 from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.storage.files import replacing, write_text
 from tokenarena_assets.storage.home import Home
+from tokenarena_assets.storage.rehearsal import require_kind
 
 ROUND_FILE = re.compile(r"^round=(?P<round_id>[A-Za-z0-9._-]+?)\.jsonl(?P<form>\.zst|\.gz|\.part)?$")
 CERTIFICATES_SUFFIX = ".certificates.jsonl"
@@ -214,8 +215,11 @@ class RoundWriter:
         """Start a round (`manifest` given) or go on with one that was cut off (`manifest` None).
 
         Raises:
+            RehearsalError: the home takes no rounds of this kind.
             TokenArenaError: another process is writing this round, or has sealed it meanwhile.
         """
+        if manifest is not None:
+            require_kind(home, rehearsal=manifest.get("rehearsal") is True)
         folder = home.raw_day(day)
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"round={round_id}.jsonl.part"

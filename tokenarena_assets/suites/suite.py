@@ -3,63 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from itertools import chain, cycle, islice
 
 from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.suites import reading
+from tokenarena_assets.suites.fidelity.ask import FIDELITY_SUITES
+from tokenarena_assets.suites.fidelity.border import BorderState
+from tokenarena_assets.suites.fidelity.questions import fidelity_questions
 from tokenarena_assets.suites.items import Item, derived_seed, domain_of, rng_for
+from tokenarena_assets.suites.question import PROMPT_TOKENS, Question, SuiteSizes
 from tokenarena_assets.suites.tiers import tier_named
 from tokenarena_assets.suites.tiny import prose
+from tokenarena_assets.suites.version import SUITE_VERSION
 
-SUITE_VERSION = "2026.11"
-SUITES = ("speed", "parallel", "quality_math", "quality_code", "anchor", "own", "context")
+__all__ = [
+    "DOMAINS",
+    "FIDELITY_SUITES",
+    "PROMPT_TOKENS",
+    "SUITES",
+    "SUITE_VERSION",
+    "Question",
+    "SuiteSizes",
+    "day_items",
+    "main_size",
+    "questions",
+    "speed_pattern",
+]
+
+SUITES = ("speed", "parallel", "quality_math", "quality_code", "anchor", "own", "context", *FIDELITY_SUITES)
 DOMAINS = {"quality_math": "math", "quality_code": "code"}  # of the suites whose items are generated
 REDRAWS = 100  # of an item that the day has already, for a fresh one
-PROMPT_TOKENS = (100, 1_000, 10_000)
 MAIN_PROMPT_TOKENS = 1_000  # what most speed probes ask: the size of an ordinary request
 # Up to here prompts are told in the words of the tiny tier, which the embedded models know.
 TOLD_UP_TO_TOKENS = 200
 OPENING_CHARS = 20  # of the two words that each prompt begins with
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What one probe asks: `together` with how many others of its suite, in a burst; 1: by itself.
-
-    `attempt` is 2 and more where the same question is sent again after a failure that was not the model's.
-    """
-
-    suite: str
-    key: str
-    prompt: str
-    max_output_tokens: int
-    temperature: float
-    item: Item | None
-    prompt_tokens_target: int | None = None
-    together: int = 1
-    attempt: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class SuiteSizes:
-    """How much is asked of each endpoint, how long the prompts are and how long an answer may be.
-
-    Probes are of a round, items of a day. `quality_output_tokens` is for every quality answer; None: what its tier
-    allows. No request of the context suite is longer than `context_most_tokens`.
-    """
-
-    speed_probes: int = 8
-    math_items: int = 60
-    speed_output_tokens: int = 200
-    quality_output_tokens: int | None = None
-    parallel_at_once: int = 10
-    prompt_tokens: tuple[int, ...] = PROMPT_TOKENS
-    code_items: int = 40
-    context_output_tokens: int = 400
-    context_most_tokens: int = 131_072
 
 
 def questions(
@@ -74,6 +53,13 @@ def questions(
     skip_items: Collection[str] = (),
     extra_items: Sequence[Item] = (),
     output_tokens: int | None = None,
+    is_reference: bool = False,
+    private_seed: str = "",
+    unfit: Collection[str] = (),
+    border: BorderState | None = None,
+    thinks: bool = False,
+    multi_turn: bool = True,
+    top_logprobs: int | None = None,
 ) -> Iterator[Question]:
     """The questions of one suite to one endpoint in one round.
 
@@ -86,6 +72,9 @@ def questions(
     likewise. All these are asked at temperature 0, and an answer may have `output_tokens`, else
     `sizes.quality_output_tokens`, else what the tier allows the item's domain. `context` yields nothing: what it asks
     depends on what came back, see `tokenarena_assets.context`.
+
+    The fidelity suites ask what :func:`fidelity_questions` says, with the keywords that it has; `skip_items` are keys
+    there.
 
     Raises:
         TokenArenaError: there is no such suite or tier, or what the tier's generators need is not installed.
@@ -106,6 +95,23 @@ def questions(
             if item.item_id not in skip_items:
                 cap = allowed or tier_named(tier).output_tokens(domain_of(item.answer_type))
                 yield Question(suite, item.item_id, item.prompt, cap, 0.0, item)
+    elif suite in FIDELITY_SUITES:
+        yield from fidelity_questions(
+            suite,
+            day,
+            sizes,
+            endpoint_id=endpoint_id,
+            tier=tier,
+            is_reference=is_reference,
+            private_seed=private_seed,
+            unfit=unfit,
+            border=border,
+            thinks=thinks,
+            quality_output_tokens=output_tokens or sizes.quality_output_tokens,
+            multi_turn=multi_turn,
+            top_logprobs=top_logprobs,
+            skip=skip_items,
+        )
     elif suite != "context":
         raise TokenArenaError(f"there is no suite {suite!r}", mend=f"suites are: {', '.join(SUITES)}")
 

@@ -74,6 +74,44 @@ def row(record: object, problem: str | None = None) -> dict[str, Any]:
     return probe_row(DAY, RawLine("round=r0.jsonl.zst", 5, data, problem))
 
 
+def test_a_fidelity_record_is_laid_out_in_columns() -> None:
+    sample = {
+        "prompt_id": "tiny-story-f-003",
+        "prompt_set": "fixed",
+        "rep": 4,
+        "slot": 23,
+        "stage": "",
+        "prompt_sha256": "0123456789abcdef",
+    }
+    top = [["<b>é", -0.25], ["\u202e", -2]]
+    record = {name: value for name, value in RECORD.items() if name != "item"}
+    got = row(record | {"suite": "logprobs", "sample": sample, "first_token_top": top})
+    assert tuple(got) == PROBE_LOG.column_names
+    assert {name: got[name] for name in sample} == sample | {"stage": None}
+    assert json.loads(got["first_token_top"]) == top
+    assert got["item_id"] is None
+    assert PROBE_LOG.frame([got])["slot"].to_list() == [23]
+    border = row(record | {"suite": "border", "sample": sample | {"stage": "search"}})
+    assert (border["stage"], border["first_token_top"]) == ("search", None)
+    plain = row(RECORD)
+    assert [plain[name] for name in (*sample, "first_token_top")] == [None] * 7
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("sample", {"prompt_id": "p", "prompt_set": "fixed", "rep": 0, "slot": 24, "prompt_sha256": ""}),
+        ("sample", {"prompt_id": "", "prompt_set": "fixed", "rep": 0, "slot": 0, "prompt_sha256": ""}),
+        ("sample", {"prompt_id": "p", "prompt_set": "fixed", "rep": -1, "slot": 0, "prompt_sha256": ""}),
+        ("first_token_top", [["a", "-1"]]),
+        ("first_token_top", [["a"]]),
+        ("first_token_top", {"a": -1}),
+    ],
+)
+def test_a_fidelity_record_of_another_form_is_none(field: str, value: Any) -> None:
+    assert str(row(RECORD | {field: value})["problem"]).startswith(f"bad_field: {field}")
+
+
 def test_a_record_is_laid_out_in_columns() -> None:
     got = row(RECORD)
     assert tuple(got) == PROBE_LOG.column_names

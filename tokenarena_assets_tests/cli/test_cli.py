@@ -187,18 +187,31 @@ def test_bad_yaml_names_file_line_and_field(tmp_path: Path) -> None:
 def test_dry_run_forecasts_and_sends_nothing(tmp_path: Path) -> None:
     (tmp_path / "one.yaml").write_text(ONE_ENDPOINT + UNPRICED)
     home = tmp_path / "arena"
-    shown = json.loads(tokenarena(home, "probe", "--endpoints", "one.yaml", "--dry-run", "--json").stdout)
+    fewer = ("--sampled-reps", "2", "--border-candidates", "5")
+    shown = json.loads(tokenarena(home, "probe", "--endpoints", "one.yaml", "--dry-run", "--json", *fewer).stdout)
     priced, unpriced = shown["forecast"]
-    requests = 8 + 10 + 60 + 40 + priced["context_requests"]
+    by_suite = {row.pop("suite"): row for row in shown["forecast_by_suite"]}
+    fidelity = {"parity": 12, "sampled": 2 * 50, "greedy": 100, "border": 3 * 5}
+    assert {suite: by_suite[suite]["requests"] for suite in fidelity} == {
+        suite: 2 * requests for suite, requests in fidelity.items()
+    }
+    assert all(row["unpriced_requests"] == row["requests"] / 2 for row in by_suite.values())
+    assert sum(row["usd_max"] for row in by_suite.values()) == pytest.approx(shown["usd_max"])
+    requests = 8 + 10 + 60 + 40 + priced["context_requests"] + sum(fidelity.values())
     assert priced["context_requests"] > 0
     assert (priced["requests"], unpriced["requests"]) == (requests, requests)
     assert unpriced["usd_max"] is None
     assert priced["usd_max"] == shown["usd_max"] > 0
     assert (shown["usd_booked_today"], shown["cuts"], shown["requests"]) == (0, [], 2 * requests)
     assert shown["cannot_be_capped"] == ["arena/free@standard"]
-    assert {row["prompt_tokens"] for row in shown["does_not_fit"]} == {1_000, 10_000}
+    assert {(row["suite"], row["prompt_tokens"]) for row in shown["does_not_fit"]} == {
+        ("speed", 1_000),
+        ("speed", 10_000),
+        ("logprobs", None),
+    }
     table = tokenarena(home, "probe", "--endpoints", "one.yaml", "--dry-run", "--suite", "speed", "--speed-probes", "3")
     assert re.search(r"^all +6 +0 +\d+ +1200 +0\.\d+", table.stdout, re.MULTILINE)
+    assert re.search(r"^speed +6 +\d+ +1200 +0\.\d+ +3", table.stdout, re.MULTILINE)
     assert "no price, so cannot be capped: arena/free@standard" in table.stderr
     assert (
         "does not fit: speed with 1,000 tokens is not asked of arena/tiny@standard, arena/free@standard" in table.stderr
@@ -284,6 +297,7 @@ def test_every_command_has_help_with_an_example(tmp_path: Path) -> None:
         "endpoints",
         "publish",
         "fleet up",
+        "fleet rehearse",
         "fleet list",
     ):
         shown = tokenarena(tmp_path / "arena", *command.split(), "--help").stdout
@@ -333,7 +347,8 @@ def test_fleet_up_lists_urls_serves_other_clients_and_leaves_nothing(tmp_path: P
 
 def test_demo_evidence_leads_back_to_real_inference(real_round: RealRound) -> None:
     """The embedded endpoints are real: text, usage, log-probabilities and server timings differ by request."""
-    assert len({record["text"] for record in real_round.records}) > len(real_round.records) / 4
+    at_length = [record for record in real_round.records if record["sample"] is None]
+    assert len({record["text"] for record in at_length}) > len(at_length) / 4
     assert all(record["response_headers"]["server"] == "llama.cpp" for record in real_round.records)
     answered = [record for record in real_round.records if record["http_status"] == 200]
     assert all(record["usage"]["output_tokens"] > 0 for record in answered)
@@ -342,6 +357,8 @@ def test_demo_evidence_leads_back_to_real_inference(real_round: RealRound) -> No
     assert {(record["suite"], record["http_status"]) for record in refused} <= {("context", 400)}
     graded = [record for record in answered if record["item"] and record["suite"] != "context"]
     assert all(record["logprobs"] for record in graded)
+    told = [record for record in answered if record["suite"] == "logprobs"]
+    assert {len(record["first_token_top"]) for record in told} == {20}
 
 
 def examples_of(group: Any, name: str) -> dict[str, str]:

@@ -25,7 +25,8 @@ from tokenarena_assets.probing.round import today
 
 ROOT = Path(__file__).parents[2]
 # They tell a person what to look at, and stop nothing.
-WARNINGS = {"tiers_fit", "grader_is_sound", "nothing_is_truncated"}
+WARNINGS = {"tiers_fit", "grader_is_sound", "nothing_is_truncated", "references_are_there", "nothing_differs"}
+WARNINGS |= {"same_thing_sold"}
 
 
 def _graph() -> dict[str, Any]:
@@ -65,7 +66,7 @@ def test_every_table_is_an_asset_with_blocking_checks() -> None:
 
 
 def test_the_graph_runs_one_way() -> None:
-    order = ["probe", "clean", "measure", "price", "quality", "context", "rank", "publish"]
+    order = ["probe", "clean", "measure", "price", "quality", "context", "fidelity", "drift", "rank", "publish"]
     graph = defs.resolve_asset_graph()
     for key in graph.get_all_asset_keys():
         for parent in graph.get(key).parent_keys:
@@ -85,7 +86,8 @@ def test_schedules_are_off_and_name_the_right_day() -> None:
 def test_a_scheduled_round_is_spread() -> None:
     context = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 11, 23, 3, tzinfo=UTC))
     request = round_every_3_hours(context)
-    assert request.run_config["ops"]["probe_rounds"]["config"] == {"run_round": "always", "spread_s": 600.0}
+    config = request.run_config["ops"]["probe_rounds"]["config"]
+    assert config == {"run_round": "always", "spread_s": 600.0, "slots_due": True}
     dg.validate_run_config(defs.resolve_job_def("probe_round"), request.run_config)
 
 

@@ -164,6 +164,11 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: str, replacement: str, at: 
         ("fast_because: ''", "fast_because", "at least 1 character", "correct the value"),
         ("fast_because: [wafer]", "fast_because", "valid string", "write it as text"),
         ("top_logprobs: 21", "top_logprobs", "less than or equal to 20", "correct the value"),
+        ("reference_kind: partner", "reference_kind", "is of references only", "correct the value"),
+        ("reference_kind: own_api", "reference_kind", "is of references only", "correct the value"),
+        ("reference_kind: cousin", "reference_kind", "'own_api', 'self_hosted'", "use one of the values named"),
+        ("honest: perhaps", "honest", "valid boolean", "correct the value"),
+        ("thinks: deeply", "thinks", "valid boolean", "correct the value"),
         ("note: 5", "note", "valid string", "write it as text"),
     ],
 )
@@ -173,6 +178,31 @@ def test_a_wrong_field_is_named_on_its_own_line(tmp_path: Path, extra: str, fiel
     assert says in error.message
     assert mend in (error.mend or "")
     assert "more)" not in error.message  # one fault is one fault
+
+
+def test_a_reference_is_not_honest_but_what_others_are_compared_with(tmp_path: Path) -> None:
+    error = refusal(tmp_path, f"{FIVE_LINES}    reference: true\n    honest: true\n")
+    assert (error.line, error.field) == (8, "endpoints[0].honest")
+    assert "is not of a reference" in error.message
+
+
+@pytest.mark.parametrize(
+    ("extra", "kind"),
+    [
+        ("reference: false", None),
+        ("honest: true", None),
+        ("reference: true", "own_api"),
+        ("reference: true\n    reference_kind: null", "own_api"),
+        ("reference: true\n    reference_kind: self_hosted", "self_hosted"),
+        ("reference_kind: partner\n    reference: true", "partner"),
+    ],
+)
+def test_what_makes_a_reference_one(tmp_path: Path, extra: str, kind: str | None) -> None:
+    path = tmp_path / "endpoints.yaml"
+    path.write_text(f"{FIVE_LINES}    {extra}\n")
+    endpoint = load_catalog(path).endpoints[0]
+    assert (endpoint.reference_kind, endpoint.thinks, endpoint.top_logprobs) == (kind, False, None)
+    assert Endpoint.model_validate(endpoint.model_dump(mode="json")) == endpoint  # as a manifest holds it
 
 
 def test_further_faults_are_counted(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.probing import StreamResult, parse_stream
 from tokenarena_assets.probing.apis import ADAPTERS, adapter_for
 from tokenarena_assets.probing.apis.finish import finish_class_of
+from tokenarena_assets.probing.apis.values import alternatives_of
 
 EXAMPLES = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 RESPONSES, MESSAGES, GOOGLE = "openai_responses", "anthropic_messages", "google_generate"
@@ -600,6 +601,222 @@ def test_google_arguments_that_are_streamed() -> None:
     assert _ending(result) == ("STOP", "tool_calls", True)
 
 
+# --- turns, seeds, and what the first token could have been
+
+
+TALK = (("user", "Hi"), ("assistant", "Hello."))
+
+
+@pytest.mark.parametrize(
+    ("api", "turns"),
+    [
+        (
+            "openai_chat",
+            {
+                "messages": [
+                    {"role": "user", "content": "Hi"},
+                    {"role": "assistant", "content": "Hello."},
+                    {"role": "user", "content": "Bye"},
+                ]
+            },
+        ),
+        (
+            MESSAGES,
+            {
+                "messages": [
+                    {"role": "user", "content": "Hi"},
+                    {"role": "assistant", "content": "Hello."},
+                    {"role": "user", "content": "Bye"},
+                ]
+            },
+        ),
+        (
+            RESPONSES,
+            {
+                "input": [
+                    {"role": "user", "content": "Hi"},
+                    {"role": "assistant", "content": "Hello."},
+                    {"role": "user", "content": "Bye"},
+                ]
+            },
+        ),
+        (
+            GOOGLE,
+            {
+                "contents": [
+                    {"role": "user", "parts": [{"text": "Hi"}]},
+                    {"role": "model", "parts": [{"text": "Hello."}]},
+                    {"role": "user", "parts": [{"text": "Bye"}]},
+                ]
+            },
+        ),
+    ],
+)
+def test_earlier_turns_come_before_the_prompt(api: str, turns: dict[str, Any]) -> None:
+    adapter = adapter_for(api)
+    alone = adapter.body("m", "Bye", max_output_tokens=1, temperature=0.0)
+    assert adapter.body("m", "Bye", max_output_tokens=1, temperature=0.0, earlier=TALK) == alone | turns
+    assert adapter.multi_turn
+
+
+def test_a_completion_takes_no_turns() -> None:
+    adapter = adapter_for("openai_completions")
+    assert not adapter.multi_turn
+    with pytest.raises(ValueError, match="no turns"):
+        adapter.body("m", "Bye", max_output_tokens=1, temperature=0.0, earlier=TALK)
+
+
+@pytest.mark.parametrize(
+    ("api", "seeded"),
+    [
+        ("openai_chat", {"seed": 0}),
+        ("openai_completions", {"seed": 0}),
+        (RESPONSES, {}),
+        (MESSAGES, {}),
+        (GOOGLE, {"generationConfig": {"maxOutputTokens": 1, "temperature": 0.0, "seed": 0}}),
+    ],
+)
+def test_a_seed_is_sent_where_the_api_has_one(api: str, seeded: dict[str, Any]) -> None:
+    adapter = adapter_for(api)
+    alone = adapter.body("m", "Hi", max_output_tokens=1, temperature=0.0)
+    assert adapter.body("m", "Hi", max_output_tokens=1, temperature=0.0, seed=0) == alone | seeded
+
+
+def test_who_can_be_asked_for_log_probabilities() -> None:
+    assert {api for api, adapter in ADAPTERS.items() if not adapter.has_logprobs} == {MESSAGES}
+
+
+# As llama.cpp's server sent it for one token at top_logprobs 3.
+LLAMA_TOKEN = {
+    "id": 50,
+    "token": "O",
+    "bytes": [79],
+    "logprob": -0.5150356888771057,
+    "top_logprobs": [
+        {"id": 50, "token": "O", "bytes": [79], "logprob": -0.5150356888771057},
+        {"id": 297, "token": "Last", "bytes": [76, 97, 115, 116], "logprob": -1.7330646514892578},
+        {"id": 47, "token": "L", "bytes": [76], "logprob": -1.741201400756836},
+    ],
+}
+LLAMA_TOP = [("O", -0.5150356888771057), ("Last", -1.7330646514892578), ("L", -1.741201400756836)]
+WHOLE_PART = {"type": "output_text", "text": "O", "logprobs": [LLAMA_TOKEN]}
+LATER = {"token": "x", "logprob": -3.0, "top_logprobs": [{"token": "y", "logprob": -2.0}]}
+
+WHOLE_CHAT = {"choices": [{"message": {"content": "Ox"}, "logprobs": {"content": [LLAMA_TOKEN, LATER]}}]}
+
+
+def _chat_chunk(text: str | None, *tokens: Any, **delta: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": {"content": text} | delta, "logprobs": {"content": list(tokens)}}]}
+
+
+def _text_chunk(text: str, **logprobs: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "text": text, "logprobs": logprobs}]}
+
+
+def _google_chunk(text: str, chosen: list[Any], top: list[Any]) -> dict[str, Any]:
+    event = _candidates({"text": text})
+    event["candidates"][0]["logprobsResult"] = {
+        "chosenCandidates": chosen,
+        "topCandidates": [{"candidates": candidates} for candidates in top],
+    }
+    return event
+
+
+@pytest.mark.parametrize(
+    ("api", "events", "top"),
+    [
+        (
+            "openai_chat",
+            [
+                {"choices": [{"index": 0, "delta": {"role": "assistant", "content": None}}]},
+                _chat_chunk("O", LLAMA_TOKEN),
+                _chat_chunk("x", LATER),
+            ],
+            LLAMA_TOP,
+        ),
+        ("openai_chat", [WHOLE_CHAT], LLAMA_TOP),
+        ("openai_completions", [_text_chunk("O", content=[LLAMA_TOKEN])], LLAMA_TOP),  # llama.cpp's form
+        (
+            "openai_completions",
+            [
+                _text_chunk(
+                    " a b",
+                    tokens=[" a", " b"],
+                    token_logprobs=[-1.5, -0.25],
+                    top_logprobs=[{" the": -0.5, " an": -2}, {" b": -0.25}],
+                    text_offset=[0, 2],
+                )
+            ],
+            [(" the", -0.5), (" a", -1.5), (" an", -2.0)],  # the chosen one is not among the two likeliest
+        ),
+        (
+            "openai_completions",
+            [_text_chunk(" a", tokens=[" a"], token_logprobs=[-1.5], top_logprobs=None)],
+            [(" a", -1.5)],
+        ),
+        (RESPONSES, [CREATED, _delta("output_text", "O", logprobs=[LLAMA_TOKEN, LATER])], LLAMA_TOP),
+        (RESPONSES, [CREATED, _done("output_text", "O", logprobs=[LLAMA_TOKEN])], LLAMA_TOP),
+        (RESPONSES, [_ended(output=[{"type": "message", "content": [WHOLE_PART]}])], LLAMA_TOP),
+        (
+            GOOGLE,
+            [
+                _google_chunk(
+                    "Hi",
+                    [{"token": "H", "tokenId": 7, "logProbability": -0.75}, {"token": "i", "logProbability": -1}],
+                    [[{"token": "A", "logProbability": -0.7}, {"token": "H", "logProbability": -0.75}], []],
+                )
+            ],
+            [("A", -0.7), ("H", -0.75)],
+        ),
+        (GOOGLE, [_google_chunk("H", [{"token": "H", "logProbability": -0.75}], [])], [("H", -0.75)]),
+        (MESSAGES, [STARTED, _block_delta(0, "text_delta", text="Hi")], None),
+        ("openai_chat", [_chat_chunk("Hi")], None),
+        ("openai_chat", [{"choices": [{"delta": {"content": "Hi"}}]}, _chat_chunk(" x", LATER)], None),
+        ("openai_chat", [_chat_chunk(None, reasoning_content="Hm"), _chat_chunk("x", LATER)], None),
+    ],
+)
+def test_what_the_first_token_could_have_been(api: str, events: list[dict[str, Any]], top: Any) -> None:
+    assert _read(api, *events).first_token_top == top
+
+
+def _entry(token: Any, logprob: Any, **more: Any) -> dict[str, Any]:
+    return {"token": token, "logprob": logprob} | more
+
+
+@pytest.mark.parametrize(
+    ("chosen", "others", "top"),
+    [
+        (None, None, []),
+        (7, "x", []),
+        (_entry("a", "-1"), [_entry("b", True), _entry(5, -1), _entry("c", None), 3, None], []),
+        (_entry("a", -9999.0), [_entry("b", -1), _entry("c", -1e5)], [("b", -1.0)]),  # OpenAI's word for unlikely
+        (_entry("a", 0.5), [_entry("b", 10**400), _entry("c", -(10**400))], []),
+        (_entry("a", 1e-6), [], [("a", 1e-6)]),  # what rounding makes of a certain token
+        (_entry("a", -2), [_entry("a", -2), _entry("b", -1), _entry("b", -3)], [("b", -1.0), ("a", -2.0)]),
+        (_entry("a", -1), {"a": -1, "b": -2, "c": "x"}, [("a", -1.0), ("b", -2.0)]),
+        (_entry("x" * 999, -1), [], [("x" * 200, -1.0)]),
+        (_entry("\ud83d", -1), [], [("\ufffd", -1.0)]),
+        # parts of characters, as OpenAI names them
+        (
+            _entry("", -1, bytes=[240, 159]),
+            [_entry("", -1, bytes=[240, 159]), _entry("\ufffd", -2, bytes=[226]), _entry("", -3, bytes=[300])],
+            [("bytes:\\xf0\\x9f", -1.0), ("bytes:\\xe2", -2.0), ("", -3.0)],
+        ),
+    ],
+)
+def test_alternatives_are_kept_where_they_are_log_probabilities(
+    chosen: Any, others: Any, top: list[tuple[str, float]]
+) -> None:
+    assert alternatives_of(chosen, others) == top
+
+
+def test_no_more_than_twenty_alternatives_and_the_chosen_one_are_kept() -> None:
+    many = [_entry(str(number), -number) for number in range(1, 100_000)]
+    top = alternatives_of(_entry("chosen", -500.0), list(reversed(many[:150])))
+    assert top == [*((str(number), -float(number)) for number in range(1, 21)), ("chosen", -500.0)]
+    assert len(alternatives_of(_entry("1", -1), many)) == 20
+
+
 def test_google_logprobs() -> None:
     event = _candidates({"text": "Hi"})
     event["candidates"][0]["logprobsResult"] = {
@@ -686,7 +903,8 @@ KEYS = re.findall(
     content_block index partial_json stop_reason input input_tokens cache_read_input_tokens output_tokens total_tokens
     output_tokens_details thinking_tokens reasoning_tokens candidates parts thought functionCall args executableCode
     code finishReason promptFeedback blockReason usageMetadata promptTokenCount candidatesTokenCount thoughtsTokenCount
-    totalTokenCount toolUsePromptTokenCount logprobsResult chosenCandidates logProbability detail
+    totalTokenCount toolUsePromptTokenCount logprobsResult chosenCandidates topCandidates logProbability detail token
+    tokens token_logprobs top_logprobs bytes
     """,
 )
 VALUES = re.findall(
@@ -717,7 +935,8 @@ def test_no_event_makes_an_adapter_raise(api: str, events: list[tuple[Any, str]]
     assert len(result.events) + result.malformed_events == len(events)
     counts = (None,) * 4 if result.usage is None else _counts(result)
     assert all(count is None or (type(count) is int and count >= 0) for count in counts)
-    json.dumps([result.logprobs, result.usage.raw if result.usage else None, result.error], allow_nan=False)
+    written = [result.logprobs, result.first_token_top, result.usage.raw if result.usage else None, result.error]
+    json.dumps(written, allow_nan=False)
     assert "".join(event.answer for event in result.generated) == result.answer
     assert (result.first_generated_index is None) == (not result.generated)
 

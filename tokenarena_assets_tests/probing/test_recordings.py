@@ -29,6 +29,7 @@ OTHER_APIS: dict[str, dict[str, Any]] = {
         "model": "gpt-4o-mini-2024-07-18",
         "response_id": "resp_0ecff685e411ca7b0069e063569c7c819bbc74c80d853802e6",
         "logprobs": 9,
+        "first_token_top": [("The", -1.9361264946837764e-07)],  # no alternatives were asked for
     },
     "test_openai_responses__test_openai_responses_raw_cot_stream_openrouter.yaml": {
         "api": "openai_responses",
@@ -128,6 +129,7 @@ def _assert_read_by_eye(result: StreamResult, facts: dict[str, Any]) -> None:
     assert (result.finish_reason, result.finish_class) == facts["finish"]
     assert (result.served_model, result.response_id) == (facts["model"], facts["response_id"])
     assert len(result.logprobs) == facts["logprobs"]
+    assert result.first_token_top == facts.get("first_token_top")
     assert result.ended
 
 

@@ -87,8 +87,8 @@ def test_an_echoed_key_is_in_no_file(
 
 @pytest.mark.parametrize("written", ["a/b+c=", r"a\/b+c=", "a%2Fb%2Bc%3D", "a/b%2Bc%3D"])
 def test_a_key_is_removed_in_every_form_it_is_written_in(written: str) -> None:
-    names = ("error", "text", "reasoning", "tool_arguments", "finish_reason", "response_id", "served_model")
-    record = dict.fromkeys(names) | {
+    record = dict.fromkeys(FROM_ENDPOINT) | {
+        "first_token_top": [(written, -0.5)],
         "usage": {"raw": {written: [written]}},
         "response_headers": {"location": f"https://x/?key={written}"},
         "error_body": f"<{written}>",
@@ -249,7 +249,7 @@ def test_what_is_sent_is_what_the_catalog_and_the_suite_say(home: Home, server: 
     assert (speed.json["stream"], speed.json["stream_options"]) == (True, {"include_usage": True})
     assert (speed.json["temperature"], speed.json["max_tokens"]) == (1.0, 200)
     assert "logprobs" not in speed.json
-    assert (quality.json["temperature"], quality.json["max_tokens"], quality.json["top_logprobs"]) == (0.0, 512, 3)
+    assert (quality.json["temperature"], quality.json["max_tokens"], quality.json["top_logprobs"]) == (0.0, 512, 1)
     assert speed.path == "/good/chat/completions"
     assert speed.headers["accept-encoding"] == "identity"
     recorded = {record["suite"]: record for record in ran.records}

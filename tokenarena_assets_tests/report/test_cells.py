@@ -24,6 +24,7 @@ def test_a_row_in_full() -> None:
         "$ per thousand correct": ("1.23", "[1.01, 1.50]", "n=70"),
         "quality": ("80.0%", "[69.0, 87.6]", "n=70"),
         "vs ref.": ("cannot tell", "n=70"),
+        "fidelity": ("99.2", "[97.0, 101]", "n=42", "consistent"),
         "output tok/s": ("123", "[120, 130]", "n=8"),
         "TTFT ms": ("1,234", "[1,000, 1,500]", "n=8"),
         "e2e ms, failed = never": ("2,346",),
@@ -41,7 +42,7 @@ def test_nothing_known_says_so_and_never_none_or_nan() -> None:
     assert cells["quality"] == cells["output tok/s"] == cells["TTFT ms"] == ("cannot tell", "n=0")
     assert cells["blend $/Mtok"] == ("no price",)
     assert cells["e2e ms, failed = never"] == ("cannot tell",)
-    assert cells["success"] == cells["vs ref."] == ("-",)
+    assert cells["success"] == cells["vs ref."] == cells["fidelity"] == ("-",)
     assert not any("None" in part or "nan" in part for cell in cells.values() for part in cell)
 
 
@@ -65,6 +66,28 @@ def test_another_tools_figures_are_marked() -> None:
     cells = line(latency_suite="imported:aiperf")
     assert cells["TTFT ms"] == ("1,234", "[1,000, 1,500]", "n=8", "by aiperf")
     assert cells["output tok/s"][-1] == "by aiperf"
+
+
+def test_fidelity_says_what_it_is_and_why_there_is_none() -> None:
+    suspect = line(fidelity_verdict="suspect", fidelity_channels_named="greedy, logprobs")
+    assert suspect["fidelity"] == ("99.2", "[97.0, 101]", "n=42", "suspect: greedy, logprobs")
+    nothing = dict.fromkeys(("fidelity", "fidelity_lo", "fidelity_hi", "fidelity_n_prompts"))
+    assert line(**nothing, fidelity_verdict="no_reference")["fidelity"] == ("no reference",)
+    assert line(fidelity_reference_kind="consensus", fidelity_verdict="undetermined")["fidelity"][-1] == "consensus"
+    assert line(fidelity_lo=None)["fidelity"][1] == "no interval"
+
+
+@pytest.mark.parametrize(("stored", "shown"), [(100.7, "100.0"), (-0.4, "0.0"), (88.44, "88.4")])
+def test_fidelity_is_shown_within_its_scale(stored: float, shown: str) -> None:
+    assert line(fidelity=stored)["fidelity"][0] == shown
+
+
+def test_who_may_serve_another_model_is_told_once_with_the_claim() -> None:
+    said = "outputs differ from the f16 that is disclosed (greedy)"
+    rows = [
+        leaderboard_row(preset=preset, fidelity_verdict="suspect", fidelity_claim=said) for preset in ("chat", "code")
+    ]
+    assert evidence_note(rows) == f"p/m@s is suspect: {said}."
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,20 @@ from typing import Any
 
 import polars as pl
 
-from tokenarena_assets.chain.catalog import sql_models
+from tokenarena_assets.chain.border import border_figures, border_inputs, read_border, read_found
+from tokenarena_assets.chain.catalog import PYTHON_TABLES, sql_models
 from tokenarena_assets.chain.context import contexts_of
+from tokenarena_assets.chain.drift import change_points_of, read_drift
+from tokenarena_assets.chain.fidelity_channels import FidelityDay, fidelity_of_day
+from tokenarena_assets.chain.fidelity_daily import fidelity_daily, read_channels
+from tokenarena_assets.chain.fidelity_pool import families_of, read_samples
+from tokenarena_assets.chain.fidelity_samples import fidelity_samples
 from tokenarena_assets.chain.grade import grade_answers
 from tokenarena_assets.chain.measure import latency_by_endpoint
 from tokenarena_assets.chain.pooling import read_pool
 from tokenarena_assets.chain.price import blend_prices
 from tokenarena_assets.chain.quality import anchor_gaps, quality_by_endpoint, quality_of_pool
 from tokenarena_assets.chain.rank import cost_per_correct
-from tokenarena_assets.chain.tables import PYTHON_TABLES
 from tokenarena_assets.endpoints import embedded_presets_path, load_presets
 from tokenarena_assets.storage.lake import Lake
 
@@ -123,6 +128,8 @@ def judged(
     catalog: Sequence[Row] | None = None,
     certificates: Sequence[Row] = (),
     day: date = DAY,
+    *,
+    rehearsal_home: bool = False,
 ) -> list[Row]:
     """The verdicts on `probes`, whose rounds are those of their files; also leaves `stg_rounds` in the lake."""
     files = sorted({row["raw_file"] for row in probes})
@@ -132,6 +139,7 @@ def judged(
             "state": "complete",
             "raw_file": name,
             "raw_rows": sum(row["raw_file"] == name for row in probes),
+            "rehearsal_home": rehearsal_home,
         }
         for name in files
     ]
@@ -163,6 +171,7 @@ def probe(request_id: str, line: int, endpoint_id: str = "p/m@a", day: date = DA
         "output_speed_tok_s": 50.0,
         "input_tokens": 30,
         "output_tokens": 10,
+        "rehearsal": False,
         **given,
     }
 
@@ -208,6 +217,12 @@ def whole_chain(lake: Lake, day: date = DAY) -> None:
     make_the_rest(lake, day)
 
 
+def _fidelity(lake: Lake, day: date) -> FidelityDay:
+    families = families_of(lake.read("endpoints", day))
+    border = border_figures(day, read_found(lake, day), read_border(lake, day)) if lake.days("border_inputs") else {}
+    return fidelity_of_day(read_samples(lake, day, families), families, border, permutations=99)
+
+
 def make_the_rest(lake: Lake, day: date) -> None:
     """Every table that is made from the raw ones."""
     steps = {
@@ -220,8 +235,23 @@ def make_the_rest(lake: Lake, day: date) -> None:
         "context_requests": lambda: contexts_of(day, lake.read("requests", day)).requests,
         "context_curve": lambda: contexts_of(day, lake.read("requests", day)).curve,
         "context_daily": lambda: contexts_of(day, lake.read("requests", day)).daily,
+        "change_points": lambda: change_points_of(day, read_drift(lake, day)),
         "cost_per_correct": lambda: cost_per_correct(
             day, lake.read("answers", day), lake.read("blended_prices", day), presets
+        ),
+    }
+    steps |= {
+        "fidelity_samples": lambda: fidelity_samples(day, lake.read("requests", day), lake.read("endpoints", day)),
+        "border_inputs": lambda: border_inputs(day, read_border(lake, day)),
+        "fidelity_prompts": lambda: _fidelity(lake, day).prompts,
+        "fidelity_references": lambda: _fidelity(lake, day).references,
+        "fidelity_channels": lambda: _fidelity(lake, day).channels,
+        "fidelity_daily": lambda: fidelity_daily(
+            day,
+            read_channels(lake, day),
+            lake.read("fidelity_references", day),
+            families_of(lake.read("endpoints", day)),
+            {},
         ),
     }
     presets = load_presets(embedded_presets_path())
@@ -237,7 +267,14 @@ def make_the_rest(lake: Lake, day: date) -> None:
         "context_requests": {"requests"},
         "context_curve": {"requests"},
         "context_daily": {"requests"},
+        "change_points": {"drift_daily"},
         "cost_per_correct": {"answers", "blended_prices"},
+        "fidelity_samples": {"requests", "endpoints"},
+        "border_inputs": {"fidelity_samples"},
+        "fidelity_prompts": {"fidelity_samples", "endpoints"},
+        "fidelity_references": {"fidelity_samples", "endpoints"},
+        "fidelity_channels": {"fidelity_samples", "endpoints", "border_inputs"},
+        "fidelity_daily": {"fidelity_channels", "fidelity_references"},
     }
     while waiting:
         for name in [name for name in waiting if needs[name] <= made]:

@@ -20,7 +20,16 @@ EXPECTED_DEPENDENCIES = {
     "spend_daily": ("catalog_log", "probe_log", "round_log", "stg_probe_log"),
     "endpoints": ("catalog_log",),
     "answers": ("graded_answers", "requests"),
-    "scorecard": ("context_daily", "cost_per_correct", "endpoints", "latency_daily", "quality_daily"),
+    "scorecard": ("context_daily", "cost_per_correct", "endpoints", "fidelity_daily", "latency_daily", "quality_daily"),
+    "drift_daily": (
+        "answers",
+        "context_daily",
+        "endpoints",
+        "fidelity_daily",
+        "latency_daily",
+        "quality_daily",
+        "requests",
+    ),
     "leaderboard": ("blended_prices", "cost_per_correct", "rounds", "scorecard"),
 }
 ALL = pytest.mark.parametrize("name", sorted(EXPECTED_DEPENDENCIES))

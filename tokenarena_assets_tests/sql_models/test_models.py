@@ -129,6 +129,22 @@ def test_a_broken_line_does_not_make_a_sound_one_its_duplicate(lake: Lake) -> No
     assert [reason for reason, _ in got] == ["negative_time", None, "duplicate_request_id"]
 
 
+@pytest.mark.parametrize(
+    ("rehearsal_home", "reasons"),
+    [(False, [None, "rehearsal_in_real_home"]), (True, ["real_in_rehearsal_home", None])],
+)
+def test_rehearsals_and_real_lines_do_not_mix(lake: Lake, *, rehearsal_home: bool, reasons: list[str | None]) -> None:
+    lines = [probe("q1", 1), probe("q2", 2, rehearsal=True)]
+    found = verdicts(lake, *lines, rehearsal_home=rehearsal_home)
+    assert [reason for reason, _ in found] == reasons
+    said = f"rehearsal is {str(not rehearsal_home).lower()} in the record"
+    assert {detail for _, detail in found} == {None, said}
+    aside = result(lake, "quarantine")
+    kept = result(lake, "requests")
+    assert len(aside) + len(kept) == len(lines)
+    assert [(row["reason"], row["detail"]) for row in aside] == [(reason, said) for reason in reasons if reason]
+
+
 def test_lines_of_other_days_in_the_table_are_left_out(lake: Lake) -> None:
     assert len(judged(lake, [probe("q1", 1), probe("q2", 2, day=date(2026, 11, 22))])) == 1
 
@@ -344,6 +360,11 @@ def test_an_unchanged_claim_is_one_row_of_the_first_round(lake: Lake) -> None:
         ({"request_model": "m"}, {"request_model": "m2"}),
         ({"api": "openai_chat"}, {"api": "anthropic_messages"}),
         ({"is_reference": False}, {"is_reference": True}),
+        ({"reference_kind": "own_api"}, {"reference_kind": "partner"}),
+        ({"honest": False}, {"honest": True}),
+        ({"thinks": False}, {"thinks": True}),
+        ({"quality_tier": "easy"}, {"quality_tier": "hard"}),
+        ({"top_logprobs": 20}, {"top_logprobs": None}),
         ({"region": "us"}, {"region": "eu"}),
         ({"model_family": "m"}, {"model_family": "n"}),
         ({"fast_because": None}, {"fast_because": "wafer-scale chips"}),

@@ -17,7 +17,15 @@ from tokenarena_assets.chain.catalog import sql_models, table_specs
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake
-from tokenarena_assets.storage.publish import open_published, publish, rows_of, run_query
+from tokenarena_assets.storage.publish import (
+    REHEARSAL,
+    REHEARSAL_COMMENT,
+    open_published,
+    publish,
+    rows_of,
+    run_query,
+)
+from tokenarena_assets.storage.rehearsal import BANNER, write_marker
 from tokenarena_assets.storage.tables import Column, TableSpec
 from tokenarena_assets_tests.sql_models.frames import whole_chain
 
@@ -219,9 +227,30 @@ def test_the_file_opens_in_older_shells_and_carries_its_comments(published: Home
     assert columns == [
         (table, column, comment)
         for table in ("large", "small")
-        for column, comment in (("day", "the day's own"), ("n", "a number"))
+        for column, comment in (("day", "the day's own"), ("n", "a number"), (REHEARSAL, REHEARSAL_COMMENT))
     ]
     assert "v1.2" in str(options)
+
+
+@pytest.mark.parametrize("rehearsal", [False, True])
+def test_every_row_and_table_says_whether_it_is_a_rehearsal(home: Home, *, rehearsal: bool) -> None:
+    own = TableSpec("own", "It knows.", "one number", "x", ("n",), (*COLUMNS, Column(REHEARSAL, "own", pl.Boolean())))
+    if rehearsal:
+        write_marker(home, {})
+    put(home, DAY, 1)
+    Lake(home.lake).write("own", DAY, own.frame([{"day": DAY, "n": 1, REHEARSAL: None}]))
+    publish(home, [*SPECS, own])
+    with open_published(home) as connection:
+        for table in ("small", "large"):
+            assert run_query(connection, f"select n, {REHEARSAL} from {table}")[1] == [(1, rehearsal)]
+        assert run_query(connection, "from own")[1] == [(DAY, 1, None)]
+        comments = run_query(
+            connection,
+            "select comment from duckdb_tables() where not internal "
+            "union all select comment from duckdb_views() where not internal",
+        )[1]
+    assert len(comments) == 3
+    assert all(comment.startswith(f"{BANNER} ") == rehearsal for (comment,) in comments)
 
 
 @pytest.mark.parametrize("folder", ["it's", "a b", "ünï çode", "100%"])
@@ -361,7 +390,8 @@ def test_every_table_and_column_has_its_comment_in_the_database(shell: duckdb.Du
     rows = shell.execute(
         "select table_name, column_name, comment from duckdb_columns() where not internal order by column_index"
     ).fetchall()
-    expected = {(spec.name, c.name): c.comment for spec in table_specs().values() for c in spec.columns}
+    added = {(name, REHEARSAL): REHEARSAL_COMMENT for name in table_specs()}
+    expected = added | {(spec.name, c.name): c.comment for spec in table_specs().values() for c in spec.columns}
     assert {(table, column): comment for table, column, comment in rows} == expected
     commented = "select {0}_name, comment from duckdb_{0}s() where not internal"
     for kind in ("table", "view"):
@@ -373,7 +403,10 @@ def test_every_table_and_column_has_its_comment_in_the_database(shell: duckdb.Du
 
 
 # Of suites that these rounds leave out.
-NOT_ASKED_HERE = {"anchor_gap", "context_curve", "context_daily", "context_requests"}
+NOT_ASKED_HERE = {
+    *("anchor_gap", "context_curve", "context_daily", "context_requests"),
+    *("border_inputs", "fidelity_prompts", "fidelity_samples"),
+}
 
 
 @pytest.mark.parametrize("name", sorted(table_specs()))
@@ -392,9 +425,10 @@ def test_a_model_runs_unchanged_in_a_shell_over_the_database(
     model = sql_models()[name]
     by_file = shell.execute(model.path.read_text(), {"day": day})
     headers = [column[0] for column in by_file.description]
+    columns = ", ".join(headers)
     key: Callable[[tuple[object, ...]], str] = str
     computed = sorted(by_file.fetchall(), key=key)
-    stored = sorted(shell.execute(f"select * from {name} where day = $day", {"day": day}).fetchall(), key=key)
+    stored = sorted(shell.execute(f"select {columns} from {name} where day = $day", {"day": day}).fetchall(), key=key)
     assert headers == list(model.spec.column_names)
     assert computed == stored
     assert computed

@@ -210,7 +210,10 @@ def test_sizes_are_obeyed() -> None:
 def test_an_unknown_suite_is_refused_with_the_known_ones() -> None:
     with pytest.raises(TokenArenaError) as caught:
         asked("poetry")
-    assert caught.value.mend == "suites are: speed, parallel, quality_math, quality_code, anchor, own, context"
+    assert caught.value.mend == (
+        "suites are: speed, parallel, quality_math, quality_code, anchor, own, context, "
+        "parity, sampled, greedy, border, logprobs"
+    )
     with pytest.raises(TokenArenaError, match="no items are generated for 'speed'"):
         day_items("speed", DAY, "tiny", SuiteSizes())
     with pytest.raises(TokenArenaError, match="there is no tier 'huge'"):

@@ -7,12 +7,13 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from tokenarena_assets.defs.factory import marked
 from tokenarena_assets.defs.partitions import DAYS, days_of
 from tokenarena_assets.defs.resources import Arena
 from tokenarena_assets.errors import NoEvidenceError
 from tokenarena_assets.fleet.serving import serving
 from tokenarena_assets.probing.inputs import absolute_file, anchors_in_force, items_file_in_force, parse_anchors
-from tokenarena_assets.probing.plan import DEFAULT_DAY_CAP_USD, ForecastRow, PlanOptions, day_cap_usd, usd_of
+from tokenarena_assets.probing.plan import DEFAULT_DAY_CAP_USD, PlanOptions, day_cap_usd, usd_of
 from tokenarena_assets.probing.round import (
     RoundOutcome,
     RoundPlan,
@@ -22,7 +23,7 @@ from tokenarena_assets.probing.round import (
     seal_leftovers,
     today,
 )
-from tokenarena_assets.report.markdown import forecast_line, forecast_table
+from tokenarena_assets.report.markdown import forecast_line, forecast_table, suites_table
 from tokenarena_assets.storage.rawlog import RoundFiles, is_being_written, rounds_of
 from tokenarena_assets.suites.suite import SUITES, SuiteSizes
 
@@ -43,6 +44,13 @@ class RoundConfig(dg.Config):
     speed_probes: int = DEFAULTS.sizes.speed_probes
     math_items: int = DEFAULTS.sizes.math_items
     code_items: int = DEFAULTS.sizes.code_items
+    sampled_reps: int = Field(
+        DEFAULTS.sizes.sampled_reps, description="Samples of a fidelity prompt a day, references aside"
+    )
+    border_candidates: int = Field(DEFAULTS.sizes.border_candidates, description="Prompts a day tried as border inputs")
+    slots_due: bool = Field(
+        DEFAULTS.slots_due, description="Of the fidelity suites only what is planned up to the next scheduled round"
+    )
     items_file: str = Field("", description="JSONL of your own items; empty: TOKENARENA_ITEMS")
     anchors: list[str] = Field([], description="public sets for the weekly anchor, SET=PATH; empty: TOKENARENA_ANCHORS")
     at_once: int = DEFAULTS.at_once
@@ -54,7 +62,14 @@ class RoundConfig(dg.Config):
         """As the prober takes it."""
         return PlanOptions(
             suites=tuple(self.suites),
-            sizes=SuiteSizes(speed_probes=self.speed_probes, math_items=self.math_items, code_items=self.code_items),
+            sizes=SuiteSizes(
+                speed_probes=self.speed_probes,
+                math_items=self.math_items,
+                code_items=self.code_items,
+                sampled_reps=self.sampled_reps,
+                border_candidates=self.border_candidates,
+            ),
+            slots_due=self.slots_due,
             items_file=absolute_file(self.items_file) or items_file_in_force(),
             anchors=parse_anchors(self.anchors, "anchors") if self.anchors else anchors_in_force(),
             at_once=self.at_once,
@@ -76,16 +91,20 @@ def round_forecast(context: dg.AssetExecutionContext, arena: Arena, config: Roun
     """The forecast of the next round of today; of a past day there is none."""
     if today() not in days_of(context):
         return dg.MaterializeResult(metadata={"note": "a past day: its evidence is re-read, nothing will be sent"})
+    if arena.home.is_rehearsal:
+        return dg.MaterializeResult(metadata=marked(arena.home, {"note": "no real round is run in a rehearsal"}))
     plan = plan_round(arena.home, today(), arena.catalog().endpoints, config.options())
     context.log.info("the next round: %s", forecast_line(plan.forecast))
-    return dg.MaterializeResult(metadata=_forecast_metadata(plan.forecast) | {"catalog": str(arena.catalog_path)})
+    return dg.MaterializeResult(metadata=_forecast_metadata(plan) | {"catalog": str(arena.catalog_path)})
 
 
-def _forecast_metadata(rows: list[ForecastRow]) -> dict[str, Any]:
+def _forecast_metadata(plan: RoundPlan) -> dict[str, Any]:
+    rows = plan.forecast
     return {
         "requests": sum(row.requests for row in rows),
         "usd_max": float(sum((row.usd_max or Decimal(0) for row in rows), start=Decimal(0))),
         "forecast": dg.MetadataValue.md(forecast_table(rows)),
+        "forecast_by_suite": dg.MetadataValue.md(suites_table(plan.by_suite)),
     }
 
 
@@ -117,20 +136,28 @@ def probe_rounds(context: dg.AssetExecutionContext, arena: Arena, config: RoundC
         when = "never" if is_backfill else config.run_round
         if _round_is_due(arena, day, when):
             metadata |= _run(context, arena, config)
-        elif day != today() or when == "if_none":
+        elif (day != today() or when == "if_none") and not arena.home.is_rehearsal:
             seal_leftovers(arena.home, day)  # what is left cannot be completed
         found[day] = [r for r in rounds_of(arena.home, day) if not (r.is_open and is_being_written(r.log))]
         if not found[day]:
             raise NoEvidenceError(
                 f"there is no probe round of {day} in {arena.home.raw_day(day)}",
-                mend="evidence of a past day cannot be made today"
-                if day != today()
-                else "run one: the job probe_round, or tokenarena probe",
+                mend=_mend_of_no_round(arena, day),
             )
         context.log.info("%s: %d round(s): %s", day, len(found[day]), ", ".join(r.round_id for r in found[day]))
     every = [r for rounds in found.values() for r in rounds]
     metadata |= {"rounds": len(every), "dagster/uri": str(arena.home.raw_day(max(found)))}
-    return dg.MaterializeResult(metadata=metadata, check_results=[_has_evidence(found), _fresh(found)])
+    return dg.MaterializeResult(
+        metadata=marked(arena.home, metadata), check_results=[_has_evidence(found), _fresh(found)]
+    )
+
+
+def _mend_of_no_round(arena: Arena, day: date) -> str:
+    if arena.home.is_rehearsal:
+        return "rehearsed days are made by: tokenarena fleet rehearse"
+    if day != today():
+        return "evidence of a past day cannot be made today"
+    return "run one: the job probe_round, or tokenarena probe"
 
 
 def _round_is_due(arena: Arena, day: date, when: str) -> bool:
@@ -149,11 +176,11 @@ def _run(context: dg.AssetExecutionContext, arena: Arena, config: RoundConfig) -
         context.log.info("%s", remark)
     if (why := plan.nothing_to_send) is not None:
         context.log.warning("no round is run: %s", why)
-        return _forecast_metadata(plan.forecast) | {"note": f"no round was run: {why}"}
+        return _forecast_metadata(plan) | {"note": f"no round was run: {why}"}
     outcome = _send(context, arena, plan)
     statuses = ", ".join(f"{count} {status}" for status, count in sorted(outcome.by_status.items()))
     context.log.info("round %s: %d records written (%s)", outcome.round_id, outcome.written, statuses)
-    return _forecast_metadata(plan.forecast) | {
+    return _forecast_metadata(plan) | {
         "round_id": outcome.round_id,
         "records_written": outcome.written,
         "records_kept_of_an_earlier_try": outcome.kept,

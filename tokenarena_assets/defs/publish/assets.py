@@ -3,6 +3,7 @@
 import dagster as dg
 
 from tokenarena_assets.chain.catalog import final_tables, table_specs
+from tokenarena_assets.defs.factory import marked
 from tokenarena_assets.defs.partitions import DAYS
 from tokenarena_assets.defs.resources import Arena
 from tokenarena_assets.storage.publish import publish
@@ -26,9 +27,12 @@ def published_database(context: dg.AssetExecutionContext, arena: Arena) -> dg.Ma
     counts = publish(arena.home, list(table_specs().values()))
     context.log.info("published %s: %d tables, %d rows", arena.home.database, len(counts), sum(counts.values()))
     return dg.MaterializeResult(
-        metadata={
-            "dagster/uri": str(arena.home.database),
-            "rows": counts,
-            "size_bytes": arena.home.database.stat().st_size,
-        }
+        metadata=marked(
+            arena.home,
+            {
+                "dagster/uri": str(arena.home.database),
+                "rows": counts,
+                "size_bytes": arena.home.database.stat().st_size,
+            },
+        )
     )

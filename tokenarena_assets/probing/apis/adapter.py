@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 from urllib.parse import quote
 
 Channel = Literal["content", "reasoning", "tool"]
+Turns = Sequence[tuple[str, str]]  # role (user or assistant) and text, of each
 
 
 class Piece(NamedTuple):
@@ -41,6 +42,8 @@ class Reading:
     finish_reason: str | None = None
     error: str | None = None
     logprobs: Sequence[float] = ()
+    # Of the event's first token as it was sent: what was chosen, and what it could have been.
+    first_token: tuple[Any, Any] | None = None
     response_id: str | None = None
     served_model: str | None = None
     ends: bool = False
@@ -54,17 +57,25 @@ class Reader(Protocol):
         ...
 
 
+def messages(prompt: str, earlier: Turns) -> list[dict[str, Any]]:
+    """The turns of a conversation as OpenAI and Anthropic write them; its last is the prompt."""
+    return [{"role": role, "content": text} for role, text in (*earlier, ("user", prompt))]
+
+
 class Adapter(ABC):
     """One API: where and how a prompt is sent, and how its answer is read.
 
     `reserved` are the body fields that only the prober sets: with another value the answer would not be the one that
-    was asked for, or could not be read.
+    was asked for, or could not be read. `multi_turn`: it takes turns before the prompt; `has_logprobs`: it can be asked
+    for log-probabilities.
     """
 
     api: ClassVar[str]
     route: ClassVar[str]
     whole_route: ClassVar[str | None] = None  # of an answer that is not streamed, where it has another one
     reserved: ClassVar[frozenset[str]]
+    multi_turn: ClassVar[bool] = True
+    has_logprobs: ClassVar[bool] = True
 
     def path(self, request_model: str, *, stream: bool) -> str:
         """What follows the base URL."""
@@ -85,8 +96,10 @@ class Adapter(ABC):
         temperature: float,
         stream: bool = True,
         top_logprobs: int | None = None,
+        earlier: Turns = (),
+        seed: int | None = None,
     ) -> dict[str, Any]:
-        """The body of a request for one user message."""
+        """The body of a request for one user message, `earlier` turns before it; no `seed` where the API has none."""
 
     @abstractmethod
     def reader(self) -> Reader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tokenarena_assets.probing.apis.adapter import Adapter, Piece, Reader, Reading, Usage
+from tokenarena_assets.probing.apis.adapter import Adapter, Piece, Reader, Reading, Turns, Usage, messages
 from tokenarena_assets.probing.apis.values import (
     count_of,
     dict_of,
@@ -25,6 +25,7 @@ class AnthropicMessages(Adapter):
     api = "anthropic_messages"
     route = "/messages"
     reserved = frozenset({"model", "messages", "stream"})
+    has_logprobs = False
 
     def headers(self, api_key: str | None) -> dict[str, str]:
         """The version of the API, and the secret in a header of its own."""
@@ -39,11 +40,13 @@ class AnthropicMessages(Adapter):
         temperature: float,
         stream: bool = True,
         top_logprobs: int | None = None,  # noqa: ARG002 - it reports no log-probabilities
+        earlier: Turns = (),
+        seed: int | None = None,  # noqa: ARG002 - and has no seed
     ) -> dict[str, Any]:
-        """One user message."""
+        """The messages."""
         return {
             "model": model,
-            "messages": [{"role": "user", "content": prompt}],
+            "messages": messages(prompt, earlier),
             "max_tokens": max_output_tokens,
             "temperature": temperature,
             "stream": stream,

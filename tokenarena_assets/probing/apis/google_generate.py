@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tokenarena_assets.probing.apis.adapter import Adapter, Piece, Reader, Reading, Usage
+from tokenarena_assets.probing.apis.adapter import Adapter, Piece, Reader, Reading, Turns, Usage
 from tokenarena_assets.probing.apis.values import (
     bare_error,
     count_of,
@@ -44,12 +44,20 @@ class GoogleGenerate(Adapter):
         temperature: float,
         stream: bool = True,  # noqa: ARG002
         top_logprobs: int | None = None,
+        earlier: Turns = (),
+        seed: int | None = None,
     ) -> dict[str, Any]:
-        """One user message."""
+        """The contents; who answers is called the model here."""
         config: dict[str, Any] = {"maxOutputTokens": max_output_tokens, "temperature": temperature}
+        if seed is not None:
+            config["seed"] = seed
         if top_logprobs is not None:
             config |= {"responseLogprobs": True, "logprobs": top_logprobs}
-        return {"contents": [{"role": "user", "parts": [{"text": prompt}]}], "generationConfig": config}
+        contents = [
+            {"role": "model" if role == "assistant" else role, "parts": [{"text": text}]}
+            for role, text in (*earlier, ("user", prompt))
+        ]
+        return {"contents": contents, "generationConfig": config}
 
     def reader(self) -> Reader:
         """A reader of chunks and of whole responses, which have one form."""
@@ -91,9 +99,13 @@ class GenerateReader:
                 pieces += _part_pieces(part)
             if reason := word_of(candidate.get("finishReason")):
                 reading.finish_reason = reason
-            if chosen := dict_of(candidate.get("logprobsResult")).get("chosenCandidates"):
-                found = numbers_of([token.get("logProbability") for token in dicts_of(chosen)])
+            told = dict_of(candidate.get("logprobsResult"))
+            if chosen := dicts_of(told.get("chosenCandidates")):
+                found = numbers_of([token.get("logProbability") for token in chosen])
                 reading.logprobs = [*reading.logprobs, *found]
+                if reading.first_token is None:
+                    steps = dicts_of(told.get("topCandidates"))
+                    reading.first_token = (chosen[0], steps[0].get("candidates") if steps else None)
         reading.pieces = pieces
         return reading
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tokenarena_assets.probing.apis.adapter import Adapter, Channel, Piece, Reader, Reading, Usage
+from tokenarena_assets.probing.apis.adapter import Adapter, Channel, Piece, Reader, Reading, Turns, Usage, messages
 from tokenarena_assets.probing.apis.values import (
     arguments_text,
     bare_error,
@@ -13,6 +13,7 @@ from tokenarena_assets.probing.apis.values import (
     dicts_of,
     error_text,
     first_count,
+    list_of,
     numbers_of,
     text_of,
     word_of,
@@ -49,17 +50,19 @@ class OpenAiChat(Adapter):
         temperature: float,
         stream: bool = True,
         top_logprobs: int | None = None,
+        earlier: Turns = (),
+        seed: int | None = None,
     ) -> dict[str, Any]:
-        """One user message."""
+        """The messages."""
         body: dict[str, Any] = {
             "model": model,
-            "messages": [{"role": "user", "content": prompt}],
+            "messages": messages(prompt, earlier),
             "max_tokens": max_output_tokens,
             "temperature": temperature,
         } | streaming(stream=stream)
         if top_logprobs is not None:
             body |= {"logprobs": True, "top_logprobs": top_logprobs}
-        return body
+        return body if seed is None else body | {"seed": seed}
 
     def reader(self) -> Reader:
         """A reader of chunks and of whole completions."""
@@ -100,6 +103,7 @@ class ChatReader:
                 reading.finish_reason = reason
             if block := choice.get("logprobs"):
                 reading.logprobs = [*reading.logprobs, *_logprobs(block)]
+                reading.first_token = reading.first_token or _first_token(block)
             if reading.usage is None and isinstance(choice.get("usage"), dict):
                 reading.usage = choice["usage"]
             if reading.error is None and "error" in choice:
@@ -182,6 +186,16 @@ def _logprobs(block: Any) -> list[float]:
     if isinstance(block.get("token_logprobs"), list):  # the form of legacy completions
         return numbers_of(block["token_logprobs"])
     return numbers_of([token.get("logprob") for token in dicts_of(block.get("content"))])
+
+
+def _first_token(block: Any) -> tuple[Any, Any] | None:
+    block = dict_of(block)
+    if isinstance(values := block.get("token_logprobs"), list):
+        tokens, others = list_of(block.get("tokens")), list_of(block.get("top_logprobs"))
+        chosen = {"token": tokens[0], "logprob": values[0]} if tokens and values else None
+        return (chosen, others[0] if others else None) if chosen or others else None
+    tokens = dicts_of(block.get("content"))
+    return (tokens[0], tokens[0].get("top_logprobs")) if tokens else None
 
 
 def _usage_block(event: dict[str, Any], extension: dict[str, Any]) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tokenarena_assets.probing.apis.adapter import Adapter, Channel, Piece, Reader, Reading, Usage
+from tokenarena_assets.probing.apis.adapter import Adapter, Channel, Piece, Reader, Reading, Turns, Usage, messages
 from tokenarena_assets.probing.apis.openai_chat import bearer, openai_usage
 from tokenarena_assets.probing.apis.values import (
     arguments_text,
@@ -56,11 +56,13 @@ class OpenAiResponses(Adapter):
         temperature: float,
         stream: bool = True,
         top_logprobs: int | None = None,
+        earlier: Turns = (),
+        seed: int | None = None,  # noqa: ARG002 - it has none
     ) -> dict[str, Any]:
-        """One input text, whose answer is not kept by the provider."""
+        """One input text, or the turns of a conversation; the provider is not to keep the answer."""
         body: dict[str, Any] = {
             "model": model,
-            "input": prompt,
+            "input": messages(prompt, earlier) if earlier else prompt,
             "max_output_tokens": max_output_tokens,
             "temperature": temperature,
             "store": False,
@@ -117,6 +119,7 @@ class ResponsesReader:
             return Reading()
         reading = self._brings([Piece(channel, text)] if text else [])
         reading.logprobs = _logprobs(event)
+        reading.first_token = _first_token(event)
         return reading
 
     def _brings(self, pieces: list[Piece]) -> Reading:
@@ -130,8 +133,9 @@ class ResponsesReader:
         if status in TERMINAL:
             output = [] if self._brought else dicts_of(response.get("output"))
             reading = self._brings([piece for item in output for piece in _item_pieces(item)])
-            parts = (part for item in output for part in dicts_of(item.get("content")))
+            parts = [part for item in output for part in dicts_of(item.get("content"))]
             reading.logprobs = [value for part in parts for value in _logprobs(part)]
+            reading.first_token = next((found for part in parts if (found := _first_token(part))), None)
             reading.finish_reason = word_of(dict_of(response.get("incomplete_details")).get("reason")) or status
         reading.usage = usage if isinstance(usage, dict) else None
         reading.error = error_text(response.get("error")) or (f"response {status}" if status == "failed" else None)
@@ -158,3 +162,8 @@ def _item_pieces(item: dict[str, Any]) -> list[Piece]:
 
 def _logprobs(part: dict[str, Any]) -> list[float]:
     return numbers_of([token.get("logprob") for token in dicts_of(part.get("logprobs"))])
+
+
+def _first_token(part: dict[str, Any]) -> tuple[Any, Any] | None:
+    tokens = dicts_of(part.get("logprobs"))
+    return (tokens[0], tokens[0].get("top_logprobs")) if tokens else None

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import orjson
 
 TEXT_DEPTH = 4  # of typed parts within typed parts
 BEYOND_LOGPROBS = 1e300  # an integer of JSON may be larger than any float
+MAX_ALTERNATIVES = 20  # the most that any API gives
+MAX_READ_ALTERNATIVES = 200
+MAX_TOKEN_CHARS = 200
+VERY_UNLIKELY = -9999.0  # OpenAI's and vLLM's word for a token beyond the likeliest; no log-probability
+ABOVE_CERTAIN = 1e-3  # rounding may lift a certain token above 0
 SHOWN_DEPTH = 6
 MAX_ERROR_CHARS = 2000
 
@@ -20,6 +27,11 @@ def dict_of(value: Any) -> dict[str, Any]:
 def dicts_of(value: Any) -> list[dict[str, Any]]:
     """The objects in a list."""
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def list_of(value: Any) -> list[Any]:
+    """`value` where it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
 
 
 def word_of(value: Any) -> str | None:
@@ -64,6 +76,37 @@ def numbers_of(values: Any) -> list[float]:
         for value in values
         if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < BEYOND_LOGPROBS
     ]
+
+
+def alternatives_of(chosen: Any, others: Any) -> list[tuple[str, float]]:
+    """What a token could have been: (token, natural log-probability), the likeliest first, the chosen one among them.
+
+    `others` are objects as `chosen` is, or log-probabilities by token; of two that read the same the likelier is kept.
+    """
+    if isinstance(others, dict):
+        entries = [{"token": token, "logprob": value} for token, value in islice(others.items(), MAX_READ_ALTERNATIVES)]
+    else:
+        entries = dicts_of(list_of(others)[:MAX_READ_ALTERNATIVES])
+    found = sorted(filter(None, map(_alternative, entries)), key=itemgetter(1), reverse=True)
+    kept: dict[str, float] = {}
+    for token, value in found:
+        if len(kept) < MAX_ALTERNATIVES:
+            kept.setdefault(token, value)
+    if (own := _alternative(dict_of(chosen))) is not None:
+        kept.setdefault(*own)
+    return sorted(kept.items(), key=itemgetter(1), reverse=True)
+
+
+def _alternative(entry: dict[str, Any]) -> tuple[str, float] | None:
+    token = entry.get("token")
+    values = numbers_of([entry.get("logprob", entry.get("logProbability"))])
+    if not isinstance(token, str) or not values or not VERY_UNLIKELY < values[0] <= ABOVE_CERTAIN:
+        return None
+    parts = list_of(entry.get("bytes"))
+    if (not token or "\ufffd" in token) and parts and all(isinstance(part, int) and 0 <= part < 256 for part in parts):
+        # A part of a character has no text by itself; this is OpenAI's own way to write it.
+        token = "bytes:" + "".join(f"\\x{part:02x}" for part in parts[:MAX_TOKEN_CHARS])
+    return writable(token[:MAX_TOKEN_CHARS]), values[0]
 
 
 def json_text(value: Any) -> str:

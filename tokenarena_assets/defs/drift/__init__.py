@@ -1,0 +1,1 @@
+"""Change points: has what is sold under one name changed, and when?"""

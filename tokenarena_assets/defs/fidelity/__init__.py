@@ -1,0 +1,1 @@
+"""Fidelity: is it the model of its family's reference?"""

@@ -1,0 +1,1 @@
+"""What the five fidelity suites ask: parity, sampled, greedy, border and logprobs."""
