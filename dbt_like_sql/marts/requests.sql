@@ -15,7 +15,7 @@
 -- column round_id: round that sent the probe
 -- column request_id: identity of the probe: a hash of round, endpoint, suite and question
 -- column endpoint_id: provider/model@sku
--- column suite: what was asked: speed, parallel, quality_math, quality_code, anchor, own, context, parity, sampled, greedy, border, logprobs
+-- column suite: what was asked: speed, parallel, quality_*, anchor, own, context, parity, sampled, greedy, border, logprobs
 -- column attempt: number of the try at this question in its round, from 1
 -- column prompt_tokens_target: size of the prompt that was aimed at, tokens; null: none was
 -- column expects_cache: the probe is meant to be answered from the endpoint's cache

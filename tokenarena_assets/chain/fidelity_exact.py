@@ -74,7 +74,7 @@ def greedy_floor(samples: Samples, reference: Endpoint, honest: Sequence[Endpoin
         by_host.append({d: greedy.divergence(_pairs(theirs[d], 0, runs[d], 0), chars_per_token) for d in shared})
     floor = greedy.choose_floor([greedy.pool(list(days.values())) for days in by_host], own)
     days = sorted(set().union(*by_host)) if by_host else []
-    daily = [greedy.pool([host[each] for host in by_host if each in host]) for each in days] or twice
+    daily = [greedy.pool([host[each] for host in by_host if each in host]) for each in days] or next_day or twice
     return GreedyFloor(floor, greedy.pool(twice).rate_per_1k_tokens, greedy.dispersion(daily), chars_per_token, note)
 
 
@@ -157,18 +157,21 @@ def _equal_k(own: LogprobRows, theirs: LogprobRows, names: Sequence[str]) -> int
 
 
 def logprob_floor(samples: Samples, reference: Endpoint, honest: Sequence[Endpoint]) -> logprobs.LogprobFloor:
-    """The floor by all days of the window: of each honest endpoint the geometric mean of LT."""
-    means = []
+    """The floor by all days of the window: LT of each honest endpoint, and of the reference from day to day."""
     theirs = _by_day(samples, reference)
-    for endpoint in honest:
-        logs: list[float] = []
-        for day, own in _by_day(samples, endpoint).items():
-            names = sorted(own.keys() & theirs.get(day, {}).keys())
-            if k := _equal_k(own, theirs.get(day, {}), names):
-                logs += [math.log(max(lt, logprobs.TINIEST_NATS)) for lt in _lt_by_prompt(own, theirs[day], names, k)]
-        if logs:
-            means.append(math.exp(fmean(logs)))
-    return logprobs.choose_logprob_floor(means)
+    day_before = {each + ONE_DAY: rows for each, rows in theirs.items()}
+    of_honest = (_geometric_mean_lt(_by_day(samples, endpoint), theirs) for endpoint in honest)
+    own = _geometric_mean_lt(theirs, day_before)
+    return logprobs.choose_logprob_floor([lt for lt in of_honest if lt is not None], [] if own is None else [own])
+
+
+def _geometric_mean_lt(own: Mapping[date, LogprobRows], theirs: Mapping[date, LogprobRows]) -> float | None:
+    logs: list[float] = []
+    for day in sorted(own.keys() & theirs.keys()):
+        names = sorted(own[day].keys() & theirs[day].keys())
+        if k := _equal_k(own[day], theirs[day], names):
+            logs += [math.log(max(lt, logprobs.TINIEST_NATS)) for lt in _lt_by_prompt(own[day], theirs[day], names, k)]
+    return math.exp(fmean(logs)) if logs else None
 
 
 def _by_day(samples: Samples, endpoint: Endpoint) -> dict[date, LogprobRows]:

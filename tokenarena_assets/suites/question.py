@@ -8,6 +8,7 @@ from tokenarena_assets.suites.fidelity.ask import FidelityAsk
 from tokenarena_assets.suites.items import Item
 
 PROMPT_TOKENS = (100, 1_000, 10_000)
+REFERENCE_FACTOR = 4  # a starved reference costs more power than a starved endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,8 @@ class SuiteSizes:
 
     Probes are of a round, items and the prompts of the fidelity suites of a day. `quality_output_tokens` is for every
     quality answer; None: what its tier allows. No request of the context suite is longer than `context_most_tokens`.
-    `..._reps` is how often one prompt is asked in a day; `border_candidates` are tried in a day until `border_inputs`
-    are found.
+    `..._reps` is how often one prompt is asked in a day (in `sampled` a reference four times as often);
+    `border_candidates` are tried in a day until `border_inputs` are found.
     """
 
     speed_probes: int = 8
@@ -55,13 +56,17 @@ class SuiteSizes:
     context_most_tokens: int = 131_072
     sampled_prompts: int = 50
     sampled_reps: int = 5
-    sampled_reference_reps: int = 20
     sampled_output_tokens: int = 32
     greedy_prompts: int = 100
     greedy_output_tokens: int = 64
     logprob_prompts: int = 10
     logprob_reps: int = 10
-    border_candidates: int = 1_000
+    border_candidates: int = 200
     border_inputs: int = 20
     border_reps: int = 10
     border_reference_reps: int = 100
+
+    @property
+    def sampled_reference_reps(self) -> int:
+        """Of the sampled prompts at a reference, which all endpoints of its family are compared with."""
+        return REFERENCE_FACTOR * self.sampled_reps

@@ -49,7 +49,6 @@ FAMILY = [REFERENCE, *OTHERS]
 FEW = SuiteSizes(
     sampled_prompts=10,
     sampled_reps=2,
-    sampled_reference_reps=8,
     greedy_prompts=12,
     logprob_prompts=4,
     logprob_reps=3,
