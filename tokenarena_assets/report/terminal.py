@@ -65,8 +65,8 @@ def print_leaderboard(preset: str, rows: Sequence[Mapping[str, Any]], scale: int
         pad_edge=False,
         padding=(0, 2 if console.width >= FULL_COLUMNS else 1, 0, 0),
     )
-    hidden = {FAILURES_IN, CONTEXT} if console.width < ROOMY_COLUMNS else set()
-    hidden |= {"blend $/Mtok", "success", FIDELITY} if console.width < FULL_COLUMNS else set()
+    hidden = {FAILURES_IN, CONTEXT, "blend $/Mtok"} if console.width < ROOMY_COLUMNS else set()
+    hidden |= {"success", FIDELITY} if console.width < FULL_COLUMNS else set()
     headers = leaderboard_columns(scale)
     kept = [index for index, header in enumerate(headers) if header not in hidden]
     for index in kept:

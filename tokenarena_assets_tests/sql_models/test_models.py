@@ -484,6 +484,7 @@ def scorecard_inputs(**changed: list[Row]) -> dict[str, list[Row]]:
         "quality_daily": [],
         "cost_per_correct": [],
         "context_daily": [],
+        "fidelity_daily": [],
     }
     return inputs | changed
 
@@ -545,10 +546,20 @@ def test_the_scorecard_gathers_its_axes(lake: Lake) -> None:
                 | {"accepted_tokens": 900, "served_tokens": 800, "effective_tokens": 640, "lo": 640, "hi": 768}
                 | {"status": "ok", "truncating": False}
             ],
+            fidelity_daily=[
+                endpoint
+                | {"fidelity": 88.5, "fidelity_lo": 85.0, "fidelity_hi": 92.0, "fidelity_n_prompts": 48}
+                | {"fidelity_self_floor": 100.2, "fidelity_gap": 11.7, "reference_kind": "own_api"}
+                | {"verdict": "suspect", "channels_named": "greedy", "claim": "outputs differ", "note": "13 missing"}
+            ],
         ),
     )
     (row,) = result(lake, "scorecard")
     expected: dict[str, Any] = {
+        "fidelity": 88.5, "fidelity_lo": 85.0, "fidelity_hi": 92.0, "fidelity_n_prompts": 48,
+        "fidelity_self_floor": 100.2, "fidelity_gap": 11.7, "fidelity_reference_kind": "own_api",
+        "fidelity_verdict": "suspect", "fidelity_channels_named": "greedy", "fidelity_claim": "outputs differ",
+        "fidelity_note": "13 missing",
         "ttft_ms": 20.0, "ttft_ms_lo": 19.0, "ttft_ms_hi": 22.0, "ttft_ms_n": 7,
         "ttft_p90_ms": None, "ttft_p90_note": "n too small: 7, needs 64", "e2e_with_failures_ms": 900.0,
         "output_speed_tok_s": 50.0, "output_speed_tok_s_n": 6,
