@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import date, timedelta
 from typing import Any
 
+from tokenarena_assets.probing.record import ITS_OWN_DOING
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import RoundFiles, certificates_path, is_being_written, records_of, rounds_of
 from tokenarena_assets.suites.fidelity.ask import FIDELITY_SUITES, FidelityAsk
@@ -23,8 +24,6 @@ ITEMS_OF_THE_DAY = ("quality_math", "quality_code", "own")
 ITEMS_OF_THE_WEEK = ("anchor",)
 ITEM_SUITES = (*ITEMS_OF_THE_DAY, *ITEMS_OF_THE_WEEK)
 UNTIL_ANSWERED = (*ITEM_SUITES, *FIDELITY_SUITES)
-# What an endpoint did itself: the rest was lost on the way, and is asked again.
-ITS_OWN_DOING = frozenset({"ok", "truncated", "empty", "content_filter"})
 CONTEXT_TABLE, PROMPTS_TABLE, BORDER_TABLE = "context_daily", "fidelity_prompts", "border_inputs"
 CONTEXT_KNOWN_FOR_DAYS = 8
 UNFIT_KNOWN_FOR_DAYS = 28

@@ -14,6 +14,8 @@ SCHEMA_VERSION = 1
 
 # Which responses count as what (docs/methodology.md, "Outcome classes").
 ANSWERED = ("ok", "truncated")
+# What an endpoint did itself; the rest was lost on the way.
+ITS_OWN_DOING = frozenset({*ANSWERED, "empty", "content_filter"})
 Status = Literal[
     "ok",
     "truncated",

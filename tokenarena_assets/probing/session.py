@@ -29,13 +29,14 @@ from tokenarena_assets.probing.exchange import Limits, http_client, tls_context
 from tokenarena_assets.probing.loop_lag import LoopLag
 from tokenarena_assets.probing.pacing import Pacer, caps_of
 from tokenarena_assets.probing.plan import ContextPlan, Probe, usd_at_most
-from tokenarena_assets.probing.record import ANSWERED
+from tokenarena_assets.probing.record import ANSWERED, ITS_OWN_DOING
 from tokenarena_assets.probing.retries import Purse, Recorded, again, limits_of, next_attempt
 from tokenarena_assets.probing.search import search_context
 from tokenarena_assets.probing.spend import cost_of
 from tokenarena_assets.probing.transport import StampedTransport
 from tokenarena_assets.processes import ahead_of_others
 from tokenarena_assets.storage.rawlog import encoded
+from tokenarena_assets.suites.fidelity.ask import FIDELITY_SUITES
 
 if TYPE_CHECKING:
     from tokenarena_assets.probing.round import RoundPlan
@@ -143,7 +144,8 @@ class _Tally:
         self.outcome.written += 1
         self.outcome.by_status[status] += 1
         self._done[suite] += 1
-        self._failed[suite] += status not in ANSWERED
+        # One token may well be none that shows: in the fidelity suites that is an answer like another.
+        self._failed[suite] += status not in (ITS_OWN_DOING if suite in FIDELITY_SUITES else ANSWERED)
         if self._progress:
             # Of a search nobody knows how long it will be; further attempts at a probe show as they go.
             size = max(self._sizes[suite], self._done[suite]) if suite in self._sizes else 0
