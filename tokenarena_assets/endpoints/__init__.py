@@ -2,21 +2,25 @@
 
 from tokenarena_assets.endpoints.catalog import (
     Catalog,
+    Disclosure,
     Endpoint,
     FleetBlock,
-    ListPrice,
+    ModelFacts,
     RateLimits,
     catalog_path,
     embedded_catalog_path,
     load_catalog,
 )
 from tokenarena_assets.endpoints.presets import Preset, embedded_presets_path, load_presets, presets_path
+from tokenarena_assets.pricing import ListPrice
 
 __all__ = [
     "Catalog",
+    "Disclosure",
     "Endpoint",
     "FleetBlock",
     "ListPrice",
+    "ModelFacts",
     "Preset",
     "RateLimits",
     "catalog_path",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
@@ -13,25 +14,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from tokenarena_assets.endpoints.yaml_source import chosen_file, line_of, load_yaml
 from tokenarena_assets.errors import ConfigError
+from tokenarena_assets.pricing.price_list import ListPrice
 from tokenarena_assets.probing.apis import adapter_for
 
 Api = Literal["openai_chat", "openai_responses", "openai_completions", "anthropic_messages", "google_generate"]
 QualityTier = Literal["tiny", "easy", "standard", "hard"]
 ReferenceKind = Literal["own_api", "self_hosted", "partner"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:+-]*$", max_length=120)]
-UsdPerMtok = Annotated[Decimal, Field(ge=0, le=100_000)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ListPrice(_Strict):
-    """List price in USD per million tokens; `cached_input_usd_per_mtok` is null where it is not published."""
-
-    input_usd_per_mtok: UsdPerMtok
-    output_usd_per_mtok: UsdPerMtok
-    cached_input_usd_per_mtok: UsdPerMtok | None = None
 
 
 class FleetBlock(_Strict):
@@ -58,6 +52,43 @@ class RateLimits(_Strict):
     max_usd_per_day: Annotated[Decimal, Field(ge=0)] | None = None
 
 
+class ModelFacts(_Strict):
+    """What is known of the weights, where the shipped table of models does not have them (parameters in billions)."""
+
+    params_total_b: Positive
+    params_active_b: Positive
+    open_weights: bool = True
+    released_precision: str | None = None
+    kv_bytes_per_token: Positive | None = None
+    source: Annotated[str, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _active_within_total(self) -> Self:
+        if self.params_active_b > self.params_total_b:
+            raise ValueError("params_active_b must not be more than params_total_b")
+        return self
+
+
+class Disclosure(_Strict):
+    """What the provider states of the serving of an endpoint; it moves the modeled energy from class priors to facts.
+
+    `accelerator` and `precision` are names of the facts' tables; `batch` is the mean number of sequences that a replica
+    serves at once, `output_tok_s` what a whole replica yields (never the speed of one stream); `grid_country` is an ISO
+    3166 alpha-3 code. All is the provider's own word, and marked so.
+    """
+
+    accelerator: str | None = None
+    n_accelerators: Annotated[int, Field(ge=1, le=1024)] | None = None
+    precision: str | None = None
+    batch: Positive | None = None
+    output_tok_s: Positive | None = None
+    pue: Annotated[float, Field(ge=1, le=3)] | None = None
+    cloud_region: str | None = None
+    grid_country: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    source: Annotated[str, Field(min_length=1)]
+    as_of: date
+
+
 class Endpoint(_Strict):
     """One endpoint: a (provider, model, SKU) behind one URL.
 
@@ -72,6 +103,8 @@ class Endpoint(_Strict):
     served by ourselves, or a partner that the author names. `honest`: known to serve the reference's own precision on
     other hardware; such an endpoint measures how far apart equals are, and is not judged. `top_logprobs` is how many
     alternatives of a token it gives at most; left out: none. `thinks`: its reasoning cannot be switched off.
+
+    `model_facts` and `disclosure` are what the modeled energy knows of the weights and of the serving.
     """
 
     provider: Name
@@ -90,6 +123,8 @@ class Endpoint(_Strict):
     region: str | None = None
     context_tokens: Annotated[int, Field(gt=0)] | None = None
     price: ListPrice | None = None
+    model_facts: ModelFacts | None = None
+    disclosure: Disclosure | None = None
     limits: RateLimits = RateLimits()
     stream: bool = True
     fast_because: Annotated[str, Field(min_length=1)] | None = None

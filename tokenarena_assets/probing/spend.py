@@ -25,7 +25,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tokenarena_assets.endpoints.catalog import Endpoint, ListPrice
+from tokenarena_assets.endpoints.catalog import Endpoint
+from tokenarena_assets.pricing import ListPrice
 from tokenarena_assets.probing.plan import CHARS_PER_TOKEN_LOWER, ContextPlan, PlanOptions, Probe, usd_at_most
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import RoundFiles, is_being_written, records_of, rounds_of
