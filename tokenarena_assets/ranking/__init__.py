@@ -1,5 +1,29 @@
 """Orders endpoints, and says which of them cannot be told apart."""
 
 from tokenarena_assets.ranking.per_correct import Candidate, GradedItem, Ranked, rank_per_correct
+from tokenarena_assets.ranking.places import (
+    ClosePair,
+    RankIntervals,
+    close_pairs,
+    normal_p_values,
+    rank_from_p_values,
+    rank_intervals,
+    rank_upper_bound,
+)
+from tokenarena_assets.ranking.two_samples import rank_sum_p_values, tail_p_values
 
-__all__ = ["Candidate", "GradedItem", "Ranked", "rank_per_correct"]
+__all__ = [
+    "Candidate",
+    "ClosePair",
+    "GradedItem",
+    "RankIntervals",
+    "Ranked",
+    "close_pairs",
+    "normal_p_values",
+    "rank_from_p_values",
+    "rank_intervals",
+    "rank_per_correct",
+    "rank_sum_p_values",
+    "rank_upper_bound",
+    "tail_p_values",
+]

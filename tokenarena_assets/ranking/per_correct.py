@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tokenarena_assets.stats import RatioOfSums, holm, log_ratio_p_value, ratio_with_interval
+from tokenarena_assets.ranking.places import Matrix, Relation, Vector, close_pairs, rank_from_p_values
+from tokenarena_assets.stats import RatioOfSums, log_ratio_p_values, ratio_with_interval
 
 MIN_CORRECT = 5  # below this an interval is shown and no rank
-ALPHA = 0.05
-Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
-Table = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,8 @@ class Ranked:
 
     `rank` is shared by those of whom none is told apart from a cheaper one of their group.
     `rank_lo` is 1 + how many are significantly better, `rank_hi` is m - how many are significantly worse, by paired
-    tests with Holm's correction over all pairs. `note` says why there is no rank.
+    tests with Holm's correction over all pairs. `note` says why there is no rank. Where the next in the order is not
+    told apart, `more_n` is about how many more items each of the two would need; None: no telling, or told apart.
     """
 
     endpoint_id: str
@@ -50,6 +48,8 @@ class Ranked:
     rank_lo: int | None
     rank_hi: int | None
     note: str | None
+    close_to: str | None = None
+    more_n: int | None = None
 
 
 def rank_per_correct(candidates: Sequence[Candidate], shares: Mapping[str, float] | None = None) -> list[Ranked]:
@@ -62,19 +62,23 @@ def rank_per_correct(candidates: Sequence[Candidate], shares: Mapping[str, float
         (c for c in candidates if ratios[c.endpoint_id].successes >= MIN_CORRECT),
         key=lambda c: (ratios[c.endpoint_id].value or 0.0, c.endpoint_id),
     )
-    better = _significantly_better(ranked, shares)
-    places = _shared_places(ranked, better)
-    m = len(ranked)
+    p_values = _p_values(ranked, shares)
+    values = [ratios[c.endpoint_id].value or 0.0 for c in ranked]
+    places = rank_from_p_values(values, p_values, higher_is_better=False)
+    counts = [ratios[c.endpoint_id].n for c in ranked]
+    close = {pair.ahead: pair for pair in close_pairs(places, values, p_values, counts, higher_is_better=False)}
     result = [
         Ranked(
             c.endpoint_id,
             ratios[c.endpoint_id],
-            place,
-            1 + int(better[:, index].sum()),
-            m - int(better[index].sum()),
+            places.rank[index],
+            places.rank_lo[index],
+            places.rank_hi[index],
             None,
+            ranked[close[index].behind].endpoint_id if index in close else None,
+            close[index].more_n if index in close else None,
         )
-        for index, (c, place) in enumerate(zip(ranked, places, strict=True))
+        for index, c in enumerate(ranked)
     ]
     ids = {c.endpoint_id for c in ranked}
     rest = [
@@ -98,7 +102,7 @@ def _ratio(candidate: Candidate, shares: Mapping[str, float] | None) -> RatioOfS
     )
 
 
-def item_weights(domains: Sequence[str], shares: Mapping[str, float] | None) -> Floats:
+def item_weights(domains: Sequence[str], shares: Mapping[str, float] | None) -> Vector:
     """Weights of items of `domains`, of shape (n,), whose sum is n and of which each domain has its share."""
     counts = Counter(domains)
     if shares is None:
@@ -115,24 +119,19 @@ def _note(ratio: RatioOfSums) -> str:
     return f"only {ratio.successes:.0f} of {ratio.n} correct: at least {MIN_CORRECT} are needed for a rank"
 
 
-def _significantly_better(
-    ranked: Sequence[Candidate], shares: Mapping[str, float] | None
-) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    """better[a, b]: a is cheaper than b, and Holm over all pairs says so. `ranked` is in ascending order."""
-    m = len(ranked)
-    pairs = list(itertools.combinations(range(m), 2))
-    better = np.zeros((m, m), dtype=bool)
+def _p_values(ranked: Sequence[Candidate], shares: Mapping[str, float] | None) -> Matrix:
+    """Two-sided p-values of all pairs, (m, m), each by the items that both answered; `ranked` is in ascending order."""
     domain_of = {item_id: item.domain for c in ranked for item_id, item in c.items.items()}
     ids = sorted(domain_of)
-    domains = np.array([domain_of[item_id] for item_id in ids], dtype=object)
     costs, correct = (_table(ranked, ids, name) for name in ("cost", "correct"))
-    adjusted = holm([_p_value(costs[[a, b]], correct[[a, b]], domains, shares) for a, b in pairs])
-    for (a, b), p in zip(pairs, adjusted, strict=True):
-        better[a, b] = p < ALPHA
-    return better
+    domains = np.array([domain_of[item_id] for item_id in ids], dtype=object)
+    p = np.ones((len(ranked), len(ranked)))
+    for a in range(len(ranked) - 1):
+        p[a, a + 1 :] = p[a + 1 :, a] = _against(costs[a:], correct[a:], domains, shares)
+    return p
 
 
-def _table(ranked: Sequence[Candidate], ids: Sequence[str], name: str) -> Table:
+def _table(ranked: Sequence[Candidate], ids: Sequence[str], name: str) -> Matrix:
     """One row a candidate, one column an item; NaN where it has not answered."""
     column = {item_id: index for index, item_id in enumerate(ids)}
     table = np.full((len(ranked), len(ids)), np.nan)
@@ -142,27 +141,37 @@ def _table(ranked: Sequence[Candidate], ids: Sequence[str], name: str) -> Table:
     return table
 
 
-def _p_value(
-    costs: Table,
-    correct: Table,
+def _against(
+    costs: Matrix,
+    correct: Matrix,
     domains: np.ndarray[tuple[int], np.dtype[np.object_]],
     shares: Mapping[str, float] | None,
-) -> float:
-    """Of two candidates in ascending order, by the items that both answered."""
-    shared = ~np.isnan(costs).any(axis=0)
-    weights = item_weights(list(domains[shared]), shares)
-    (cost_a, cost_b), (correct_a, correct_b) = costs[:, shared], correct[:, shared]
-    if (weights @ cost_a) * (weights @ correct_b) > (weights @ cost_b) * (weights @ correct_a):
-        return 1.0  # on the shared items the order is the other way round: they do not say that a is cheaper
-    return log_ratio_p_value(cost_a, correct_a, cost_b, correct_b, weights)
+) -> Vector:
+    """p-values of the first row against each of the others, which cost more per correct answer over all their items.
+
+    Each pair is compared on the items that both answered, whose weights are theirs. Where the shared items have the
+    order the other way round they do not say that the first is cheaper: 1.
+    """
+    shared = ~np.isnan(costs[1:]) & ~np.isnan(costs[0])
+    weights = _shared_weights(shared, domains, shares)
+    c_a, y_a = (weights * np.nan_to_num(table[0]) for table in (costs, correct))
+    c_b, y_b = (weights * np.nan_to_num(table[1:]) for table in (costs, correct))
+    p = log_ratio_p_values(c_a, y_a, c_b, y_b, shared)
+    reversed_order = c_a.sum(axis=1) * y_b.sum(axis=1) > c_b.sum(axis=1) * y_a.sum(axis=1)
+    return np.where(reversed_order, 1.0, p)
 
 
-def _shared_places(ranked: Sequence[Candidate], better: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> list[int]:
-    """Walk from the cheapest: who is told apart from nobody in the group joins it, else opens the next."""
-    places: list[int] = []
-    first = 0
-    for index in range(len(ranked)):
-        if index and better[first:index, index].any():
-            first = index
-        places.append(first + 1)
-    return places
+def _shared_weights(
+    shared: Relation, domains: np.ndarray[tuple[int], np.dtype[np.object_]], shares: Mapping[str, float] | None
+) -> Matrix:
+    """:func:`item_weights` of each row's shared items, 0 for the others."""
+    if shares is None:
+        return shared.astype(float)
+    counts = {domain: (shared & (domains == domain)).sum(axis=1) for domain in shares}
+    whole = sum(shares[domain] * (count > 0) for domain, count in counts.items())
+    weights = np.zeros(shared.shape)
+    for domain, count in counts.items():
+        with np.errstate(divide="ignore", invalid="ignore"):
+            each = np.where(count > 0, shares[domain] / whole * shared.sum(axis=1) / count, 0.0)
+        weights += np.where(shared & (domains == domain), each[:, None], 0.0)
+    return weights

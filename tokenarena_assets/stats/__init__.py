@@ -12,7 +12,7 @@ from tokenarena_assets.stats.paired import (
     paired_difference,
     weighted_mcnemar_exact,
 )
-from tokenarena_assets.stats.ratio import RatioOfSums, log_ratio_p_value, ratio_of_sums, ratio_with_interval
+from tokenarena_assets.stats.ratio import RatioOfSums, log_ratio_p_values, ratio_of_sums, ratio_with_interval
 from tokenarena_assets.stats.tail import Tail, conservative_percentile, sample_needed
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
     "clustered_se",
     "conservative_percentile",
     "holm",
-    "log_ratio_p_value",
+    "log_ratio_p_values",
     "mcnemar_exact",
     "minimum_detectable_difference",
     "paired_difference",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tokenarena_assets.stats.bootstrap import bca_ratio
-from tokenarena_assets.stats.special import normal_cdf, normal_quantile
+from tokenarena_assets.stats.special import normal_quantile, two_sided_p
 
 Array = np.ndarray[tuple[int], np.dtype[np.float64]]
 BOOTSTRAP_UNDER = 100  # items; below it the delta method's interval is too narrow where costs are skewed
@@ -95,24 +95,31 @@ def _relative_influence(c: Array, y: Array) -> Array:
     return influence
 
 
-def log_ratio_p_value(
-    costs_a: ArrayLike,
-    successes_a: ArrayLike,
-    costs_b: ArrayLike,
-    successes_b: ArrayLike,
-    weights: ArrayLike | None = None,
-) -> float:
-    """Two-sided p-value that two ratios of (weighted) sums over the *same* items, all of shape (n,), are equal.
+def log_ratio_p_values(
+    costs_a: ArrayLike, successes_a: ArrayLike, costs_b: ArrayLike, successes_b: ArrayLike, shared: ArrayLike
+) -> Array:
+    """Two-sided p-values that two ratios of sums over the *same* items are equal, for k pairs at once; shape (k,).
 
-    Delta method on the difference of the logs, paired by item; 1 where one of them is undefined.
+    All of shape (k, n) and weighted already; `shared` says which of the n items a pair is compared on, and what is not
+    shared must be 0. Delta method on the difference of the logs, paired by item; 1 where a ratio is undefined.
+
+    Raises:
+        ValueError: the shapes differ.
     """
-    a_c, a_y, _ = _weighted(costs_a, successes_a, weights)
-    b_c, b_y, _ = _weighted(costs_b, successes_b, weights)
-    n = len(a_c)
-    if n < 2 or min(a_c.sum(), a_y.sum(), b_c.sum(), b_y.sum()) <= 0:
-        return 1.0
-    difference = math.log(a_c.sum() / a_y.sum()) - math.log(b_c.sum() / b_y.sum())
-    error = float((_relative_influence(a_c, a_y) - _relative_influence(b_c, b_y)).std(ddof=1)) / math.sqrt(n)
-    if error < 1e-12:
-        return 1.0 if abs(difference) < 1e-12 else 0.0
-    return 2 * normal_cdf(-abs(difference) / error)
+    c_a, y_a, c_b, y_b = (np.asarray(given, dtype=float) for given in (costs_a, successes_a, costs_b, successes_b))
+    on = np.asarray(shared, dtype=bool)
+    if not c_a.shape == y_a.shape == c_b.shape == y_b.shape == on.shape:
+        raise ValueError(f"shapes differ: {c_a.shape}, {y_a.shape}, {c_b.shape}, {y_b.shape} and {on.shape}")
+    sums = np.stack([given.sum(axis=1) for given in (c_a, y_a, c_b, y_b)])
+    n = on.sum(axis=1)
+    defined = (n >= 2) & (sums > 0).all(axis=0)
+    means = np.where(defined, sums, 1.0) / np.maximum(n, 1)
+    a, b, c, d = (given / mean[:, None] for given, mean in zip((c_a, y_a, c_b, y_b), means, strict=True))
+    pull = np.where(on, a - b - c + d, 0.0)  # each item's, on the difference; its mean over the shared ones is 0
+    error = np.sqrt((pull**2).sum(axis=1) / np.maximum(n - 1, 1) / np.maximum(n, 1))
+    logs = np.log(means)
+    difference = np.abs(logs[0] - logs[1] - logs[2] + logs[3])
+    exact = error < 1e-12
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.where(exact, np.where(difference < 1e-12, 0.0, math.inf), difference / error)
+    return np.where(defined, two_sided_p(z), 1.0)

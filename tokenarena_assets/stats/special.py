@@ -41,3 +41,18 @@ def binomial_cdf(successes: ArrayLike, n: int, p: float) -> np.ndarray[Any, np.d
     from scipy.special import bdtr  # noqa: PLC0415
 
     return np.asarray(bdtr(successes, n, p), dtype=np.float64)
+
+
+def two_sided_p(z: ArrayLike) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """P(|Z| >= |z|) of the standard normal distribution, elementwise; without the rounding of 1 - P."""
+    from scipy.special import ndtr  # noqa: PLC0415
+
+    return np.asarray(2 * ndtr(-np.abs(np.asarray(z, dtype=np.float64))), dtype=np.float64)
+
+
+def hypergeometric_tails(seen: int, total: int, marked: int, drawn: int) -> float:
+    """Two-sided p-value of `seen` marked among `drawn` of `total`, of which `marked` are: twice the smaller tail."""
+    from scipy.stats import hypergeom  # noqa: PLC0415
+
+    law = hypergeom(total, marked, drawn)
+    return min(1.0, 2 * min(float(law.cdf(seen)), float(law.sf(seen - 1))))

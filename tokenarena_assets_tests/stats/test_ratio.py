@@ -8,9 +8,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 from scipy.stats import kstest
 
-from tokenarena_assets.stats import RatioOfSums, log_ratio_p_value, ratio_of_sums
+from tokenarena_assets.stats import RatioOfSums, log_ratio_p_values, ratio_of_sums
+
+
+def log_ratio_p_value(a: ArrayLike, right_a: ArrayLike, b: ArrayLike, right_b: ArrayLike) -> float:
+    """One pair on all its items."""
+    rows = [np.asarray(given, dtype=float)[None, :] for given in (a, right_a, b, right_b)]
+    (p,) = log_ratio_p_values(*rows, np.ones(rows[0].shape, dtype=bool))
+    return float(p)
+
 
 EXAMPLES = settings(derandomize=True, deadline=None, max_examples=80)
 ITEMS = st.lists(st.tuples(st.floats(1e-3, 1e3), st.booleans()), min_size=2, max_size=60)
