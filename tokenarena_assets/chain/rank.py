@@ -124,4 +124,7 @@ def _row(day: date, mix: str, domain: str, ranked: Ranked, note: str | None) -> 
         "rank_lo": ranked.rank_lo,
         "rank_hi": ranked.rank_hi,
         "rank_note": note,
+        "close_to": ranked.close_to,
+        "close_p": ranked.close_p,
+        "more_n": ranked.more_n,
     }

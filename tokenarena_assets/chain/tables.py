@@ -647,6 +647,9 @@ COST_PER_CORRECT = TableSpec(
         Column("rank_lo", "1 + number of endpoints significantly better", INT),
         Column("rank_hi", "number of endpoints minus those significantly worse", INT),
         Column("rank_note", "why there is no rank", TEXT),
+        Column("close_to", "the next dearer one, where the two are not told apart", TEXT),
+        Column("close_p", "p-value between the two, corrected", REAL),
+        Column("more_n", "about how many more items would tell the two apart; null: no telling", INT),
     ),
 )
 

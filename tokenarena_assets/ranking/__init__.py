@@ -10,7 +10,7 @@ from tokenarena_assets.ranking.places import (
     rank_intervals,
     rank_upper_bound,
 )
-from tokenarena_assets.ranking.two_samples import rank_sum_p_values, tail_p_values
+from tokenarena_assets.ranking.two_samples import rank_sum_p_values, tail_p_values, weighted_mcnemar_p_values
 
 __all__ = [
     "Candidate",
@@ -26,4 +26,5 @@ __all__ = [
     "rank_sum_p_values",
     "rank_upper_bound",
     "tail_p_values",
+    "weighted_mcnemar_p_values",
 ]

@@ -49,6 +49,7 @@ class Ranked:
     rank_hi: int | None
     note: str | None
     close_to: str | None = None
+    close_p: float | None = None
     more_n: int | None = None
 
 
@@ -76,6 +77,7 @@ def rank_per_correct(candidates: Sequence[Candidate], shares: Mapping[str, float
             places.rank_hi[index],
             None,
             ranked[close[index].behind].endpoint_id if index in close else None,
+            close[index].p_value if index in close else None,
             close[index].more_n if index in close else None,
         )
         for index, c in enumerate(ranked)

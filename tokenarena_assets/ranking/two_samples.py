@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 
 from tokenarena_assets.ranking.places import Matrix, Vector
+from tokenarena_assets.stats import weighted_mcnemar_exact
 from tokenarena_assets.stats.special import hypergeometric_tails, two_sided_p
 
 EXACT_UP_TO = 4_000  # product of sizes of all rounds; above, the normal approximation is as good
@@ -110,3 +111,34 @@ def _tail(x: Vector, y: Vector, q: float) -> float:
     bound = np.quantile(pooled, q, method="inverted_cdf")
     above = np.isinf(pooled) if np.isinf(bound) else pooled > bound
     return hypergeometric_tails(int(above[: len(x)].sum()), len(pooled), int(above.sum()), len(x))
+
+
+def weighted_mcnemar_p_values(strata: Sequence[tuple[float, Sequence[Mapping[str, bool]]]], m: int) -> Matrix:
+    """Two-sided p-values that `m` endpoints answer equally many items rightly, of all pairs, of shape (m, m).
+
+    `strata` are (weight, scores by item of each endpoint); each pair is compared on the items that both answered, by
+    McNemar's exact test with the strata weighted so that each has its weight whatever the number of its items
+    (:func:`~tokenarena_assets.stats.paired.weighted_mcnemar_exact`).
+    """
+    tables = [(weight, *_score_tables(scores, m)) for weight, scores in strata]
+    p = np.ones((m, m))
+    for a in range(m):
+        for b in range(a + 1, m):
+            found: list[tuple[float, int, int]] = []
+            for weight, right, known in tables:
+                shared = known[a] & known[b]
+                first, second = (int((shared & right[i] & ~right[j]).sum()) for i, j in ((a, b), (b, a)))
+                if n := int(shared.sum()):
+                    found.append((weight / n, first, second))
+            p[a, b] = p[b, a] = weighted_mcnemar_exact(found) if found else 1.0
+    return p
+
+
+def _score_tables(scores: Sequence[Mapping[str, bool]], m: int) -> tuple[np.ndarray, np.ndarray]:
+    """Who has which item right, and who was graded on it; one row an endpoint, one column an item."""
+    column = {item: index for index, item in enumerate(sorted({item for own in scores for item in own}))}
+    right, known = np.zeros((m, len(column)), dtype=bool), np.zeros((m, len(column)), dtype=bool)
+    for row, own in enumerate(scores):
+        for item, correct in own.items():
+            right[row, column[item]], known[row, column[item]] = correct, True
+    return right, known

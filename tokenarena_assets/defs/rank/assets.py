@@ -5,7 +5,9 @@ from typing import Any
 
 import dagster as dg
 
-from tokenarena_assets.chain.rank import cost_per_correct as rank_day
+from tokenarena_assets.chain.rank import cost_per_correct as costs_of_day
+from tokenarena_assets.chain.rank_tables import RANKS
+from tokenarena_assets.chain.ranks import rank_day
 from tokenarena_assets.chain.tables import COST_PER_CORRECT
 from tokenarena_assets.defs.factory import python_asset, sql_assets
 from tokenarena_assets.defs.resources import Arena
@@ -13,15 +15,33 @@ from tokenarena_assets.report.markdown import leaderboard_tables
 from tokenarena_assets.storage.lake import Lake
 
 
-def _rank(arena: Arena, day: date) -> None:
+def _cost(arena: Arena, day: date) -> None:
     lake = arena.lake
-    table = rank_day(day, lake.read("answers", day), lake.read("blended_prices", day), arena.presets())
+    table = costs_of_day(day, lake.read("answers", day), lake.read("blended_prices", day), arena.presets())
     lake.write("cost_per_correct", day, table)
+
+
+def _rank(arena: Arena, day: date) -> None:
+    read = {name: arena.lake.read(table, day) for name, table in RANKED.items()}
+    arena.lake.write("ranks", day, rank_day(day, [preset.name for preset in arena.presets()], **read))
+
+
+# The argument of `rank_day` and the table that it is.
+RANKED = {
+    "scorecard": "scorecard",
+    "blended": "blended_prices",
+    "costs": "cost_per_correct",
+    "requests": "requests",
+    "answers": "answers",
+    "latency": "latency_daily",
+    "context": "context_daily",
+}
 
 
 def _show(lake: Lake, day: date) -> dict[str, Any]:
     return {"leaderboard": dg.MetadataValue.md(leaderboard_tables(lake.read("leaderboard", day)))}
 
 
-cost_per_correct = python_asset(COST_PER_CORRECT, ["answers", "blended_prices"], _rank)
+cost_per_correct = python_asset(COST_PER_CORRECT, ["answers", "blended_prices"], _cost)
 rank_models = sql_assets("rank", {"leaderboard": _show})
+ranks = python_asset(RANKS, list(RANKED.values()), _rank)
