@@ -38,9 +38,9 @@ def cost_per_correct(
     graded = asked.filter(pl.col("correct").is_not_null() | (pl.col("cost_usd") > 0)).with_columns(
         pl.col("correct").fill_null(value=False)
     )
-    unscored = _unscored(asked)
+    unscored = unscored_domains(asked)
     endpoints = sorted(set(blended["endpoint_id"]) | set(answers["endpoint_id"]))
-    domains = _domains(asked)
+    domains = domains_asked(asked)
     costed = {AS_PROBED: graded.with_columns(cost=pl.col("cost_usd").cast(pl.Float64))}
     for preset in presets:
         prices = blended.filter(pl.col("preset") == preset.name).select(
@@ -59,7 +59,8 @@ def cost_per_correct(
     return COST_PER_CORRECT.frame(rows)
 
 
-def _domains(asked: pl.DataFrame) -> list[str]:
+def domains_asked(asked: pl.DataFrame) -> list[str]:
+    """The domains of a day's fresh items, `all` last where both were asked and code was run."""
     code = asked.filter(pl.col("domain") == "code")
     if code.is_empty():
         return ["math"]
@@ -68,7 +69,7 @@ def _domains(asked: pl.DataFrame) -> list[str]:
     return ["math", "code", ALL] if both else ["math", "code"]
 
 
-def _unscored(asked: pl.DataFrame) -> dict[tuple[str, str], str]:
+def unscored_domains(asked: pl.DataFrame) -> dict[tuple[str, str], str]:
     """Of which endpoint and domain too much is missing, and why."""
     counts = asked.group_by("endpoint_id", "domain").agg(
         asked=pl.len(), missing=pl.col("correct").is_null().sum(), not_run=(pl.col("outcome") == "not_run").sum()

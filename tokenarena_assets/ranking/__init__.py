@@ -1,6 +1,6 @@
 """Orders endpoints, and says which of them cannot be told apart."""
 
-from tokenarena_assets.ranking.per_correct import Candidate, GradedItem, Ranked, rank_per_correct
+from tokenarena_assets.ranking.per_correct import Candidate, GradedItem, Ranked, item_weights, rank_per_correct
 from tokenarena_assets.ranking.places import (
     ClosePair,
     RankIntervals,
@@ -9,6 +9,7 @@ from tokenarena_assets.ranking.places import (
     rank_from_p_values,
     rank_intervals,
     rank_upper_bound,
+    shared_places,
 )
 from tokenarena_assets.ranking.two_samples import rank_sum_p_values, tail_p_values, weighted_mcnemar_p_values
 
@@ -19,12 +20,14 @@ __all__ = [
     "RankIntervals",
     "Ranked",
     "close_pairs",
+    "item_weights",
     "normal_p_values",
     "rank_from_p_values",
     "rank_intervals",
     "rank_per_correct",
     "rank_sum_p_values",
     "rank_upper_bound",
+    "shared_places",
     "tail_p_values",
     "weighted_mcnemar_p_values",
 ]

@@ -30,7 +30,6 @@ def fidelity_plot(daily: pl.DataFrame) -> str | None:
     # matplotlib takes a second to load, which most steps can do without.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from PIL import Image  # noqa: PLC0415 - comes with matplotlib
 
     known = daily.filter(pl.col("fidelity").is_not_null())
     families = known["model_family"].unique().sort().to_list()
@@ -44,11 +43,17 @@ def fidelity_plot(daily: pl.DataFrame) -> str | None:
         panel.set_title(family, fontsize=9, parse_math=False)
     rehearsal = "REHEARSAL, days not lived through: " if daily["rehearsal"].any() else ""
     figure.suptitle(f"{rehearsal}fidelity F over 7 days, 95 % intervals", fontsize=10)
+    return as_markdown_image(figure, "fidelity by family over days")
+
+
+def as_markdown_image(figure: Any, described: str) -> str:
+    """A figure as a Markdown image that carries its own data."""
+    from PIL import Image  # noqa: PLC0415 - comes with matplotlib
+
     drawn, small = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png")
     Image.open(drawn).convert("RGB").quantize(SHADES, Image.Quantize.MAXCOVERAGE).save(small, "png", optimize=True)
-    encoded = base64.b64encode(small.getvalue()).decode()
-    return f"![fidelity by family over days](data:image/png;base64,{encoded})"
+    return f"![{described}](data:image/png;base64,{base64.b64encode(small.getvalue()).decode()})"
 
 
 def _panel(panel: Any, known: pl.DataFrame, daily: pl.DataFrame) -> None:
