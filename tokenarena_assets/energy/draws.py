@@ -51,7 +51,9 @@ class EndpointDraws:
         return self.accelerator_j * self.facility
 
 
-def draw_endpoint(endpoint: EnergyEndpoint, workload: Workload, n_draws: int, seed: int, facts: Facts) -> EndpointDraws:
+def draw_endpoint(
+    endpoint: EnergyEndpoint, workload: Workload, n_draws: int, seed: int, facts: Facts
+) -> EndpointDraws:
     """Draws for one endpoint; the same seed gives the same digits whatever else is asked for.
 
     Raises:

@@ -285,14 +285,7 @@ def _grids(folder: Path) -> tuple[dict[str, float], str]:
     return grids, basis.pop() if basis else ""
 
 
-_REGION_COLUMNS = (
-    "cloud",
-    "country_iso3",
-    "pue",
-    "grid_gco2e_per_kwh_location",
-    "grid_gco2e_per_kwh_marginal",
-    "basis",
-)
+_REGION_COLUMNS = ("cloud", "country_iso3", "pue", "grid_gco2e_per_kwh_location", "grid_gco2e_per_kwh_marginal", "basis")
 
 
 def _region(row: Row) -> Region:

@@ -185,9 +185,7 @@ def _batch(
 ) -> tuple[float, float]:
     if endpoint.batch is not None:
         return endpoint.batch, 0.0
-    of_provider = (
-        endpoint.hardware_class is None and endpoint.accelerator is None and endpoint.service_tier == "standard"
-    )
+    of_provider = endpoint.hardware_class is None and endpoint.accelerator is None and endpoint.service_tier == "standard"
     if of_provider and median is not None and sigma_ln is not None:
         said.append(f"batch: lognormal, median {median:g}, of the provider's own report")
         return median, sigma_ln
@@ -206,8 +204,6 @@ def _pue(endpoint: EnergyEndpoint, operator: str, facts: Facts, said: list[str])
             return region.pue
     name = endpoint.operator or operator
     if name not in facts.pue:
-        raise TokenArenaError(
-            f"{name!r} is no operator of the facts", mend=f"use one of {', '.join(sorted(facts.pue))}"
-        )
+        raise TokenArenaError(f"{name!r} is no operator of the facts", mend=f"use one of {', '.join(sorted(facts.pue))}")
     said.append(f"PUE: prior of {name}")
     return facts.pue[name]

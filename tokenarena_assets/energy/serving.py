@@ -219,7 +219,9 @@ def _candidates(plan: Plan, model: ModelDraws, chips: _Chips, facts: Facts, sour
     return Machine(chip, precision, n, plan.batch_median * np.exp(plan.batch_sigma_ln * z))
 
 
-def _fits(plan: Plan, model: ModelDraws, chips: _Chips, machine: Machine, kv: Array, facts: Facts) -> NDArray[np.bool_]:
+def _fits(
+    plan: Plan, model: ModelDraws, chips: _Chips, machine: Machine, kv: Array, facts: Facts
+) -> NDArray[np.bool_]:
     memory = facts.priors["memory_usable_fraction"] * machine.n * chips.memory[machine.chip]
     spread = 1.0 if plan.expert_gpus is None else np.maximum(plan.expert_gpus / machine.n, 1.0)
     return np.asarray(machine.batch * kv <= memory - model.total * chips.bytes[machine.precision] / spread)
