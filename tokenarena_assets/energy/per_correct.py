@@ -120,7 +120,8 @@ def lower_bound_j(items: Sequence[AnsweredItem], energy: PerToken, confidence: f
 
 def finite_interval(draws: Array) -> Interval | None:
     """P5, P50 and P95 of draws; None where not even the P95 is finite."""
-    return interval(draws) if np.isfinite(np.quantile(draws, 0.95)) else None
+    known = int(np.isfinite(draws).sum())
+    return interval(draws) if math.ceil(0.95 * (len(draws) - 1)) < known else None
 
 
 def probabilities_less(draws: Mapping[str, Array]) -> NDArray[np.float64]:
