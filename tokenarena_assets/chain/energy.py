@@ -79,10 +79,10 @@ def energy_endpoint(row: Row, speed_tok_s: float | None) -> EnergyEndpoint:
         TokenArenaError: what a provider disclosed cannot be so.
     """
     if row["is_embedded"]:
-        threads = row["fleet_threads"] or 1
+        threads = row.get("fleet_threads") or 1
         return EnergyEndpoint(HERE, row["model"], accelerator=CPU, threads=threads, per_user_speed_tok_s=speed_tok_s)
-    weights = json.loads(row["model_facts_json"] or "{}")
-    told = json.loads(row["disclosure_json"] or "{}")
+    weights = json.loads(row.get("model_facts_json") or "{}")
+    told = json.loads(row.get("disclosure_json") or "{}")
     given: dict[str, Any] = {name: row[name] for name in ("provider", "model", "sku")}
     given |= {name: weights[name] for name in MODEL_FACTS if weights.get(name) is not None}
     given |= {name: told[name] for name in DISCLOSED if told.get(name) is not None}
@@ -94,7 +94,7 @@ def energy_endpoint(row: Row, speed_tok_s: float | None) -> EnergyEndpoint:
     if "params_total_b" not in given and row["model"] not in facts().models:
         given["size_class"] = UNKNOWN_SIZE
     given.setdefault("precision", facts().precision_names.get((row["quantization"] or "").lower()))
-    tier = TIERS.get(row["service_tier"] or "standard", "standard")
+    tier = TIERS.get(row.get("service_tier") or "standard", "standard")
     return as_endpoint(given | {"service_tier": tier, "per_user_speed_tok_s": speed_tok_s})
 
 
@@ -283,8 +283,8 @@ def _asked(asked: pl.DataFrame, name: str, domain: str, unscored: Mapping[tuple[
         AnsweredItem(
             (row["domain"], row["template_id"] or row["item_id"]),
             float(weight),
-            float(row["input_tokens"] - (row["cached_tokens"] or 0)),
-            float(row["cached_tokens"] or 0),
+            float(row["input_tokens"] - (row.get("cached_tokens") or 0)),
+            float(row.get("cached_tokens") or 0),
             float(row["output_tokens"]),
             float(row["correct"] or 0),
         )
