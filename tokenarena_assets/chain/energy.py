@@ -121,6 +121,11 @@ class Modeled:
     because: str | None
 
     @property
+    def is_comparable(self) -> bool:
+        """Whether it is inside of the model, so that a comparison may be made."""
+        return self.found is not None and self.found.rank
+
+    @property
     def per_token(self) -> PerToken:
         """Energy per token with the facility, and grams per joule."""
         assert self.draws is not None
@@ -264,7 +269,8 @@ def energy_per_correct(
             }
             rows += _mix_rows(day, mix, domain, found, draws, modeled)
             if domain == domains[-1] if ALL in domains else domain == "math":
-                pairs += _pairs(day, mix.name, domain, draws, family)
+                inside = {name: own for name, own in draws.items() if modeled[mix.name, name].is_comparable}
+                pairs += _pairs(day, mix.name, domain, inside, family)
     return ENERGY_PER_CORRECT.frame(rows), ENERGY_PAIRS.frame(pairs)
 
 
@@ -357,7 +363,7 @@ def _note(each: _Asked, model: Modeled, drawn: PerCorrect | None) -> str | None:
         return model.because or "not modeled"
     if correct < MIN_CORRECT:
         return f"{correct} of {len(each.items)} correct: at least {MIN_CORRECT} are needed for a ratio"
-    if not model.found.rank:
+    if not model.is_comparable:
         return f"outside of the model ({model.found.confidence}): interval only"
     return None
 
