@@ -139,7 +139,7 @@ ENERGY_PAIRS = TableSpec(
     name="energy_pairs",
     description=(
         "Does one endpoint take less energy per correct answer than another of its model? P(A < B) with the draws that "
-        "they share; no difference is supported between 0.1 and 0.9. What is outside of the model (grade D) is left out."
+        "they share; no difference is supported between 0.1 and 0.9. Grade D, outside of the model, is left out."
     ),
     grain="two endpoints of a model family, mix and day",
     group="energy",
