@@ -102,7 +102,7 @@ def _day(text: str | None) -> date:
 
 
 def _catalog_path(endpoints: Path | None) -> Path:
-    from tokenarena_assets.endpoints.catalog import catalog_path
+    from tokenarena_assets.endpoints import catalog_path
 
     return catalog_path(str(endpoints or ""))
 
