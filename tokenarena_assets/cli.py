@@ -288,6 +288,9 @@ def probe(
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the forecast and send nothing.")] = False,
+    assume_keys: Annotated[
+        bool, typer.Option("--assume-keys", help="With --dry-run: forecast as if every key were set.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run one round of probes for today and write its raw log; completes a round that was cut off."""
@@ -323,7 +326,9 @@ def probe(
         {"max_round_usd": ("--max-usd", max_usd), "max_day_usd": ("--max-usd-per-day", max_usd_per_day)},
     )
     allowed = Budget.in_force(budget)
-    plan = plan_round(home, _day(None), catalog.endpoints, options)
+    if assume_keys and not dry_run:
+        raise TokenArenaError("--assume-keys is for a forecast", mend="give --dry-run as well, or set the keys")
+    plan = plan_round(home, _day(None), catalog.endpoints, options, keys_assumed=assume_keys)
     if dry_run and as_json:
         _print_forecast_json(plan)
     elif not as_json:
@@ -372,6 +377,7 @@ def _print_forecast_json(plan: RoundPlan) -> None:
             "cuts": [asdict(cut) for cut in plan.cuts],
             "cannot_be_capped": plan.unpriced,
             "does_not_fit": [asdict(misfit) for misfit in plan.misfits],
+            "not_ready": dict(plan.not_ready),
         }
     )
 
@@ -390,9 +396,11 @@ def _print_forecast(plan: RoundPlan) -> None:
             "no price" if r.usd_max is None else f"{r.usd_max:.6f}",
         ]
         for r in plan.forecast
+        if r.requests
     ]
     totals = [sum(int(str(row[column])) for row in rows) for column in (1, 2, 3, 4)]
-    rows.append(["all", *totals, f"{plan.usd_max:.6f}"])
+    asked = len(rows)
+    rows.append([f"all {asked} of {len(plan.endpoints)} endpoints", *totals, f"{plan.usd_max:.6f}"])
     print_table(
         ["endpoint", "max requests", "of them context", "max input tokens", "max output tokens", "max USD"],
         rows,

@@ -51,6 +51,9 @@ from tokenarena_assets.storage.rehearsal import require_kind
 from tokenarena_assets.suites.items import CANARY
 
 
+REASONS_SHOWN = 4
+
+
 @dataclass(frozen=True, slots=True)
 class RoundPlan:
     """A round about to be run: which probes, at what cost at most, what is not asked and why, what an earlier try left.
@@ -117,10 +120,7 @@ class RoundPlan:
         unfit: dict[tuple[str, int | None], list[Misfit]] = {}
         for misfit in self.misfits:
             unfit.setdefault((misfit.suite, misfit.prompt_tokens), []).append(misfit)
-        reasons: dict[str, list[str]] = {}
-        for name, reason in self.not_ready.items():
-            reasons.setdefault(reason, []).append(name)
-        found = [f"not sent to: {_some(names)}: {reason}" for reason, names in reasons.items()]
+        found = self._who_is_not_ready()
         found += [
             f"cut back: {sum(row.requests for row in rows)} requests of {suite} to "
             f"{_some([row.endpoint_id for row in rows])} are not sent: {reason}"
@@ -134,6 +134,21 @@ class RoundPlan:
             whom = _some([row.endpoint_id for row in rows])
             found.append(f"does not fit: {what} is not asked of {whom}: {one}{rows[0].reason}")
         return found
+
+
+    def _who_is_not_ready(self) -> list[str]:
+        """Who is not sent to, most of them first: a line a reason, and one for all where there are many reasons."""
+        reasons: dict[str, list[str]] = {}
+        for name, reason in self.not_ready.items():
+            reasons.setdefault(reason, []).append(name)
+        ordered = sorted(reasons.items(), key=lambda pair: -len(pair[1]))
+        if len(ordered) <= REASONS_SHOWN:
+            return [f"not sent to: {_some(names)}: {reason}" for reason, names in ordered]
+        shown = "; ".join(f"{reason} ({len(names)})" for reason, names in ordered[:REASONS_SHOWN])
+        return [
+            f"not sent to: {len(self.not_ready)} of {len(self.endpoints)} endpoints: {shown} and "
+            f"{len(ordered) - REASONS_SHOWN} more reasons (tokenarena endpoints lists them)"
+        ]
 
 
 def _some(names: Sequence[str], shown: int = 2) -> str:
@@ -160,12 +175,19 @@ def today() -> date:
 
 
 def plan_round(
-    home: Home, day: date, endpoints: Sequence[Endpoint], options: PlanOptions, *, rehearsal: bool = False
+    home: Home,
+    day: date,
+    endpoints: Sequence[Endpoint],
+    options: PlanOptions,
+    *,
+    rehearsal: bool = False,
+    keys_assumed: bool = False,
 ) -> RoundPlan:
     """What the next round of today does; nothing is sent.
 
     A round of the same plan that was cut off is completed under its own id. What would pass a cap is cut back.
-    A `rehearsal` is filed under whatever day is given, in a home that takes nothing else.
+    A `rehearsal` is filed under whatever day is given, in a home that takes nothing else. With `keys_assumed` it is the
+    plan of who has every key and placeholder, for a forecast.
 
     Raises:
         RehearsalError: the home is for rounds of the other kind.
@@ -182,6 +204,8 @@ def plan_round(
         adapter_for(endpoint.api)
     inputs = load_inputs(options.anchors, options.items_file)
     unready = not_ready(endpoints)
+    if keys_assumed:
+        unready = {each.endpoint_id: unready[each.endpoint_id] for each in endpoints if each.cannot_probe is not None}
     key = plan_key(endpoints, options, day=day, inputs=inputs, not_ready=unready)
     existing = rounds_of(home, day)
     resumed = next((r for r in existing if _resumable(r, key)), None)
