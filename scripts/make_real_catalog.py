@@ -3,8 +3,8 @@
     .venv/bin/python scripts/make_real_catalog.py --prices ../shared/data
 
 The folder of prices holds `endpoints_catalog.csv` (one row an endpoint), `endpoints_price_extra.csv` (context tiers,
-prices of cache writes and of reasoning) and `price_history_seed.csv` (dated rows: where one is newer than the catalog's,
-it is the one that is taken). Numbers are copied as they are written there.
+prices of cache writes and of reasoning) and `price_history_seed.csv` (dated rows: one that is newer than the
+catalog's is the one that is taken). Numbers are copied as they are written there.
 """
 
 from __future__ import annotations
@@ -77,8 +77,7 @@ def catalog_text(prices: Path, facts: Path) -> str:
     for provider, own in groupby(rows, key=lambda row: row["provider"]):
         about = known["providers"][order[provider]]
         parts.append(_provider_comment(about))
-        for row in own:
-            parts.append(_entry(_fields(row, extra[_key(row)], newer.get(_key(row)), about, known, references)))
+        parts += [_entry(_fields(row, extra[_key(row)], newer.get(_key(row)), about, known, references)) for row in own]
     return "".join(parts)
 
 
@@ -95,7 +94,9 @@ def _set_by(row: Row, about: Mapping[str, Any]) -> dict[str, Any]:
     """What the exceptions of a provider set for an endpoint."""
     found: dict[str, Any] = {}
     for exception in about.get("exceptions", ()):
-        if row["model"] in exception.get("models", [row["model"]]) and row["sku"] in exception.get("skus", [row["sku"]]):
+        if row["model"] in exception.get("models", [row["model"]]) and row["sku"] in exception.get(
+            "skus", [row["sku"]]
+        ):
             found |= exception["set"]
     return found
 
@@ -227,9 +228,11 @@ def _lines(name: str, value: object) -> list[str]:
         return [f"{name}: {_flow(value)}"]
     found = [f"{name}:"]
     for part, entry in value.items():
-        found += [f"  {part}:", *(f"    - {_flow(each)}" for each in entry)] if isinstance(entry, list) else [
-            f"  {part}: {_flow(entry)}"
-        ]
+        found += (
+            [f"  {part}:", *(f"    - {_flow(each)}" for each in entry)]
+            if isinstance(entry, list)
+            else [f"  {part}: {_flow(entry)}"]
+        )
     return found
 
 

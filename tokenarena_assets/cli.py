@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from tokenarena_assets import __version__
+from tokenarena_assets.commands import endpoints as endpoints_command
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage.home import Home
 
@@ -32,6 +33,7 @@ fleet_app = typer.Typer(
     epilog="Example: tokenarena fleet up",
 )
 app.add_typer(fleet_app, name="fleet")
+endpoints_command.register(app)
 
 # Bursts would take another half minute, and the search for border inputs two.
 DEMO_SUITES = ("speed", "quality_math", "quality_code", "context", "parity", "sampled", "greedy", "logprobs")
@@ -577,36 +579,6 @@ def sql(
         print_csv(headers, rows)
     else:
         print_table(headers, rows)
-
-
-@app.command(epilog="Example: tokenarena endpoints --endpoints endpoints.yaml")
-def endpoints(endpoints: EndpointsFile = None, as_json: Json = False) -> None:
-    """List the endpoints of a catalog, and whether their keys are set (never their values)."""
-    from tokenarena_assets.endpoints import load_catalog
-    from tokenarena_assets.report.terminal import print_json, print_table
-
-    path = _catalog_path(endpoints)
-    catalog = load_catalog(path)
-    rows = [
-        {
-            "endpoint_id": e.endpoint_id,
-            "model_family": e.model_family,
-            "api": e.api,
-            "quantization": e.quantization or "undisclosed",
-            "context_tokens": e.context_tokens,
-            "input_usd_per_mtok": e.price.input_usd_per_mtok if e.price else None,
-            "output_usd_per_mtok": e.price.output_usd_per_mtok if e.price else None,
-            "limits": ", ".join(f"{name} {limit}" for name, limit in e.limits if limit is not None),
-            "key": "none needed"
-            if not e.api_key_env
-            else ("set" if os.environ.get(e.api_key_env) else f"missing: {e.api_key_env}"),
-        }
-        for e in catalog.endpoints
-    ]
-    if as_json:
-        print_json(rows)
-    else:
-        print_table(list(rows[0]), [list(row.values()) for row in rows], title=str(path))
 
 
 @app.command(epilog="Example: tokenarena publish")

@@ -100,10 +100,11 @@ class Endpoint(_Strict):
     `reference_kind` is what makes a reference one: the author's own API (where it is left out), the released weights
     served by ourselves, or a partner that the author names. `honest`: known to serve the reference's own precision on
     other hardware; such an endpoint measures how far apart equals are, and is not judged. `top_logprobs` is how many
-    alternatives of a token it gives at most; left out: none. `thinks`: its reasoning cannot be switched off.
+    alternatives of a token it gives at most; left out: none. `thinks`: its reasoning cannot be
+    switched off, or is not, as it is asked here.
 
-    `model_facts` and `disclosure` are what the modeled energy knows of the weights and of the serving. `service_tier` is
-    the kind of service that the price is of (it sends nothing: `extra_body` asks for it where the API wants that).
+    `model_facts` and `disclosure` are what the modeled energy knows of the weights and of the serving. `service_tier`
+    is the kind of service that the price is of (it sends nothing: `extra_body` asks for it where the API wants that).
     `vendor_family` is what the vendor calls the line of models; nothing is compared by it.
 
     Parts of `base_url` may be placeholders, `${NAME}`, filled from the environment (`endpoints.placeholders`).

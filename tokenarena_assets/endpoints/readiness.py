@@ -1,4 +1,4 @@
-"""Whether an endpoint can be sent to from here: its key, the placeholders of its address, and an adapter for its API."""
+"""Whether an endpoint can be sent to from here: its key, the placeholders of its address, an adapter for its API."""
 
 from __future__ import annotations
 

@@ -54,6 +54,7 @@ MATH_SHARE = 0.6  # of an endpoint's `quality_items`
 NOTHING_BEFORE = Before()
 NO_INPUTS = Inputs()
 NOBODY: Mapping[str, str] = {}
+OPTIONAL_SUITES = ("anchor", "own")  # asked where a person brings items for them
 NOT_ASKED = "not asked"  # the key of the one record that stands for a whole suite
 DAY_CAP_VARIABLE = "TOKENARENA_MAX_USD_PER_DAY"
 DEFAULT_DAY_CAP_USD = Decimal(20)
@@ -561,7 +562,8 @@ def unasked(
             continue
         unfit = {misfit.suite for misfit in misfits_of(endpoint, options, day, inputs) if misfit.prompt_tokens is None}
         for suite in options.suites:
-            if suite not in unfit:
+            # An item suite without items is asked of nobody.
+            if suite not in unfit and (suite in inputs.items or suite not in OPTIONAL_SUITES):
                 question = Question(suite, NOT_ASKED, "", 0, 0.0, None)
                 name = endpoint.endpoint_id
                 found.append((Probe(request_id(round_id, name, question), name, question), reason))

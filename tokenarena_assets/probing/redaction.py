@@ -47,7 +47,7 @@ def redacted(record: dict[str, Any], secret: str | None) -> dict[str, Any]:
 
 
 def without_account(record: dict[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
-    """The record with `${NAME}` in place of each of an address's filled-in `values`, where errors and headers name them.
+    """The record with `${NAME}` in place of each of an address's filled-in `values`, where errors and headers tell.
 
     An answer is left as it came: a model's text does not tell of our account, and is evidence.
     """

@@ -50,7 +50,6 @@ from tokenarena_assets.storage.rawlog import RoundFiles, RoundWriter, is_being_w
 from tokenarena_assets.storage.rehearsal import require_kind
 from tokenarena_assets.suites.items import CANARY
 
-
 REASONS_SHOWN = 4
 
 
@@ -134,7 +133,6 @@ class RoundPlan:
             whom = _some([row.endpoint_id for row in rows])
             found.append(f"does not fit: {what} is not asked of {whom}: {one}{rows[0].reason}")
         return found
-
 
     def _who_is_not_ready(self) -> list[str]:
         """Who is not sent to, most of them first: a line a reason, and one for all where there are many reasons."""
