@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from tokenarena_assets import __version__
+from tokenarena_assets.commands import endpoints as endpoints_command
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage.home import Home
 
@@ -32,6 +33,7 @@ fleet_app = typer.Typer(
     epilog="Example: tokenarena fleet up",
 )
 app.add_typer(fleet_app, name="fleet")
+endpoints_command.register(app)
 
 # Bursts would take another half minute, and the search for border inputs two.
 DEMO_SUITES = ("speed", "quality_math", "quality_code", "context", "parity", "sampled", "greedy", "logprobs")
@@ -102,7 +104,7 @@ def _day(text: str | None) -> date:
 
 
 def _catalog_path(endpoints: Path | None) -> Path:
-    from tokenarena_assets.endpoints.catalog import catalog_path
+    from tokenarena_assets.endpoints import catalog_path
 
     return catalog_path(str(endpoints or ""))
 
@@ -288,6 +290,9 @@ def probe(
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the forecast and send nothing.")] = False,
+    assume_keys: Annotated[
+        bool, typer.Option("--assume-keys", help="With --dry-run: forecast as if every key were set.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run one round of probes for today and write its raw log; completes a round that was cut off."""
@@ -323,7 +328,9 @@ def probe(
         {"max_round_usd": ("--max-usd", max_usd), "max_day_usd": ("--max-usd-per-day", max_usd_per_day)},
     )
     allowed = Budget.in_force(budget)
-    plan = plan_round(home, _day(None), catalog.endpoints, options)
+    if assume_keys and not dry_run:
+        raise TokenArenaError("--assume-keys is for a forecast", mend="give --dry-run as well, or set the keys")
+    plan = plan_round(home, _day(None), catalog.endpoints, options, keys_assumed=assume_keys)
     if dry_run and as_json:
         _print_forecast_json(plan)
     elif not as_json:
@@ -372,6 +379,7 @@ def _print_forecast_json(plan: RoundPlan) -> None:
             "cuts": [asdict(cut) for cut in plan.cuts],
             "cannot_be_capped": plan.unpriced,
             "does_not_fit": [asdict(misfit) for misfit in plan.misfits],
+            "not_ready": dict(plan.not_ready),
         }
     )
 
@@ -390,9 +398,11 @@ def _print_forecast(plan: RoundPlan) -> None:
             "no price" if r.usd_max is None else f"{r.usd_max:.6f}",
         ]
         for r in plan.forecast
+        if r.requests
     ]
     totals = [sum(int(str(row[column])) for row in rows) for column in (1, 2, 3, 4)]
-    rows.append(["all", *totals, f"{plan.usd_max:.6f}"])
+    asked = len(rows)
+    rows.append([f"all {asked} of {len(plan.endpoints)} endpoints", *totals, f"{plan.usd_max:.6f}"])
     print_table(
         ["endpoint", "max requests", "of them context", "max input tokens", "max output tokens", "max USD"],
         rows,
@@ -569,36 +579,6 @@ def sql(
         print_csv(headers, rows)
     else:
         print_table(headers, rows)
-
-
-@app.command(epilog="Example: tokenarena endpoints --endpoints endpoints.yaml")
-def endpoints(endpoints: EndpointsFile = None, as_json: Json = False) -> None:
-    """List the endpoints of a catalog, and whether their keys are set (never their values)."""
-    from tokenarena_assets.endpoints import load_catalog
-    from tokenarena_assets.report.terminal import print_json, print_table
-
-    path = _catalog_path(endpoints)
-    catalog = load_catalog(path)
-    rows = [
-        {
-            "endpoint_id": e.endpoint_id,
-            "model_family": e.model_family,
-            "api": e.api,
-            "quantization": e.quantization or "undisclosed",
-            "context_tokens": e.context_tokens,
-            "input_usd_per_mtok": e.price.input_usd_per_mtok if e.price else None,
-            "output_usd_per_mtok": e.price.output_usd_per_mtok if e.price else None,
-            "limits": ", ".join(f"{name} {limit}" for name, limit in e.limits if limit is not None),
-            "key": "none needed"
-            if not e.api_key_env
-            else ("set" if os.environ.get(e.api_key_env) else f"missing: {e.api_key_env}"),
-        }
-        for e in catalog.endpoints
-    ]
-    if as_json:
-        print_json(rows)
-    else:
-        print_table(list(rows[0]), [list(row.values()) for row in rows], title=str(path))
 
 
 @app.command(epilog="Example: tokenarena publish")

@@ -7,13 +7,15 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tokenarena_assets.endpoints import Catalog, load_catalog, load_presets, presets_path
+from tokenarena_assets.endpoints.placeholders import names_in
+from tokenarena_assets.endpoints.readiness import needed_by, readiness
 from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.fleet.manager import verify_weights
 from tokenarena_assets.processes import ahead_of_others, scheduling
@@ -23,6 +25,7 @@ from tokenarena_assets.suites.sandbox import find_sandbox, mend_of_no_sandbox, w
 from tokenarena_assets.suites.standard.math import MEND as GENERATORS_MEND
 from tokenarena_assets.suites.standard.math import math_available
 
+MOST_NAMED = 8
 MIN_FREE_BYTES = 1_000_000_000
 OLDEST_CLOCK = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -67,7 +70,10 @@ def _config(path: Path) -> list[Finding]:
         catalog = load_catalog(path)
     except TokenArenaError as error:
         return [Finding("FAIL", "catalog", error.message, error.mend)]
-    return [Finding("ok", "catalog", f"{path}: {len(catalog.endpoints)} endpoints"), _keys(catalog), _items(catalog)]
+    disclosing = sum(each.disclosure is not None for each in catalog.endpoints)
+    told = f", {disclosing} with a disclosure of its serving" if disclosing else ""
+    count = Finding("ok", "catalog", f"{path}: {len(catalog.endpoints)} endpoints{told}")
+    return [count, _keys(catalog), *_not_probed(catalog), _items(catalog)]
 
 
 def _items(catalog: Catalog) -> Finding:
@@ -79,15 +85,30 @@ def _items(catalog: Catalog) -> Finding:
 
 
 def _keys(catalog: Catalog) -> Finding:
-    wanted = sorted({endpoint.api_key_env for endpoint in catalog.endpoints if endpoint.api_key_env})
-    missing = [name for name in wanted if not os.environ.get(name)]
+    """Which variables are missing and for how many endpoints, and whose value cannot be used."""
+    wanted = [each for each in catalog.endpoints if each.api_key_env or names_in(each.base_url)]
     if not wanted:
         return Finding("ok", "keys", "no endpoint needs one")
-    if missing:
-        return Finding(
-            "warn", "keys", f"not set: {', '.join(missing)}", "export them; their endpoints are not sent to until then"
-        )
-    return Finding("ok", "keys", f"all set: {', '.join(wanted)}")
+    problems = sorted({found.problem for each in wanted if (found := readiness(each)).problem is not None})
+    needed = [f"{name} ({count})" for name, count in needed_by(wanted).items()]
+    if not needed and not problems:
+        return Finding("ok", "keys", f"all set, of {len(wanted)} endpoints")
+    ready = sum(readiness(each).reason is None for each in catalog.endpoints)
+    missing = [f"not set: {_shortened(needed)}"] if needed else []
+    text = f"{ready} of {len(catalog.endpoints)} endpoints ready; {'; '.join([*missing, *problems])}"
+    return Finding("warn", "keys", text, "export them; tokenarena endpoints --missing-keys lists who waits for them")
+
+
+def _not_probed(catalog: Catalog) -> list[Finding]:
+    names = [each.endpoint_id for each in catalog.endpoints if each.cannot_probe is not None]
+    if not names:
+        return []
+    return [Finding("ok", "not probed", f"{len(names)} endpoints by any adapter: {_shortened(names, 2)}")]
+
+
+def _shortened(names: Sequence[str], shown: int = MOST_NAMED) -> str:
+    more = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
 
 
 def _presets() -> Finding:

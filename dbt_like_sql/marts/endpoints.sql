@@ -30,6 +30,12 @@
 -- column output_usd_per_mtok: list price of output, USD per million tokens
 -- column fast_because: disclosed reason for output speeds over 5,000 tokens per second; null: none
 -- column note: note of the catalog
+-- column vendor_family: the vendor's own line of models; nothing is compared by it
+-- column service_tier: what the price is of: standard, priority, batch, flex; null: recorded by an earlier version
+-- column max_output_tokens: advertised longest answer, tokens
+-- column cannot_probe: why no adapter can ask it; null: one can
+-- column model_facts_json: what the catalog states of the weights, as recorded (JSON); null: nothing
+-- column disclosure_json: what the provider discloses of the serving, as recorded (JSON); null: nothing
 with compared as (
     select
         catalog_log.*,
@@ -51,7 +57,13 @@ with compared as (
             catalog_log.cached_input_usd_per_mtok,
             catalog_log.output_usd_per_mtok,
             catalog_log.fast_because,
-            catalog_log.note
+            catalog_log.note,
+            catalog_log.vendor_family,
+            catalog_log.service_tier,
+            catalog_log.max_output_tokens,
+            catalog_log.cannot_probe,
+            catalog_log.model_facts_json,
+            catalog_log.disclosure_json
         ) as claim
     from catalog_log
     where catalog_log.day = $day
@@ -91,7 +103,13 @@ select
     marked.cached_input_usd_per_mtok,
     marked.output_usd_per_mtok,
     marked.fast_because,
-    marked.note
+    marked.note,
+    marked.vendor_family,
+    marked.service_tier,
+    marked.max_output_tokens,
+    marked.cannot_probe,
+    marked.model_facts_json,
+    marked.disclosure_json
 from marked
 where
     marked.earlier_claim is null

@@ -12,6 +12,7 @@
 -- column rank_lo: 1 + number of endpoints significantly better
 -- column rank_hi: number of endpoints minus those significantly worse
 -- column rank_note: why there is no rank
+-- column not_ready: why no round of the day sent to it (no key, say); null: one did
 -- column endpoint_id: provider/model@sku
 -- column model_family: endpoints of one family are compared with its reference
 -- column quantization: as disclosed; null = undisclosed
@@ -78,6 +79,16 @@ with evidence as (
         count(*) filter (where not rounds.void and not rounds.certified) as n_rounds_uncertified
     from rounds
     where rounds.day = $day
+),
+
+unready as (
+    select
+        catalog_log.endpoint_id,
+        arg_max(catalog_log.not_ready, catalog_log.recorded_at) as not_ready
+    from catalog_log
+    where catalog_log.day = $day
+    group by catalog_log.endpoint_id
+    having count(catalog_log.not_ready) = count(*)
 )
 
 select
@@ -86,7 +97,11 @@ select
     cost_per_correct.rank,
     cost_per_correct.rank_lo,
     cost_per_correct.rank_hi,
-    cost_per_correct.rank_note,
+    case
+        when cost_per_correct.rank is null
+            then coalesce('not sent to: ' || unready.not_ready, cost_per_correct.rank_note, 'nothing was asked of it')
+    end as rank_note,
+    unready.not_ready,
     blended_prices.endpoint_id,
     scorecard.model_family,
     scorecard.quantization,
@@ -148,6 +163,7 @@ select
     evidence.n_rounds_uncertified
 from blended_prices
 cross join evidence
+left join unready on blended_prices.endpoint_id = unready.endpoint_id
 left join scorecard
     on
         blended_prices.day = scorecard.day

@@ -9,7 +9,7 @@
 -- column endpoint_id: provider/model@sku
 -- column n_rounds: rounds whose catalog had the endpoint
 -- column n_sent: requests sent to it that the log can tell of, quarantined ones included
--- column n_not_sent: requests planned and not sent
+-- column n_not_sent: requests planned and not sent; of an endpoint that was not ready one for each suite
 -- column forecast_requests: requests that the rounds were going to send; null: they forecast none
 -- column forecast_usd_max: what these could cost at most, USD; null: a round forecast none, or the endpoint has no price
 -- column booked_usd: what usage says was spent at list price, USD; requests of unknown cost left out

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from tokenarena_assets.chain.asked import asks
 from tokenarena_assets.chain.tables import CONTEXT_CURVE, CONTEXT_DAILY, CONTEXT_REQUESTS
 from tokenarena_assets.context import Asked, ContextResult, Reply, asked_of, ladder_of, reply_of, verdict
 from tokenarena_assets.errors import TokenArenaError
@@ -57,7 +58,7 @@ def contexts_of(day: date, requests: pl.DataFrame) -> ContextDay:
 
     Without a whole one it is judged by the longest. The verdict is that of `tokenarena_assets.context.verdict`.
     """
-    own = requests.filter(pl.col("suite") == "context").sort("started_at", "raw_file", "raw_line")
+    own = requests.filter((pl.col("suite") == "context") & asks("gold")).sort("started_at", "raw_file", "raw_line")
     searches: dict[tuple[str, str], list[_Read]] = {}
     for row in own.select(NEEDED).iter_rows(named=True):
         searches.setdefault((row["endpoint_id"], row["round_id"]), []).append(_read(row))

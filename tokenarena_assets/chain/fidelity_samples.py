@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from tokenarena_assets.chain.asked import asks
 from tokenarena_assets.chain.fidelity_tables import CHANNELS, FIDELITY_SAMPLES
 from tokenarena_assets.chain.grade import is_refusal
 from tokenarena_assets.suites.reasoning import without_reasoning
@@ -49,7 +50,11 @@ def fidelity_samples(day: date, requests: pl.DataFrame, endpoints: pl.DataFrame)
     latest = endpoints.sort("valid_from").group_by("endpoint_id", maintain_order=True).last()
     family = dict(latest.select("endpoint_id", "model_family").iter_rows())
     thinking = set(latest.filter(pl.col("thinks"))["endpoint_id"])
-    asked = requests.filter(pl.col("suite").is_in(CHANNELS)).select(NEEDED).sort("started_at", "raw_file", "raw_line")
+    asked = (
+        requests.filter(pl.col("suite").is_in(CHANNELS) & asks("prompt_id"))
+        .select(NEEDED)
+        .sort("started_at", "raw_file", "raw_line")
+    )
     rows = [_sample(day, row, family, row["endpoint_id"] in thinking) for row in asked.iter_rows(named=True)]
     counting: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from tokenarena_assets.chain.asked import asks
 from tokenarena_assets.chain.tables import GRADED_ANSWERS
 from tokenarena_assets.suites.code_grading import CODE_GRADER_VERSION, grade_codes
 from tokenarena_assets.suites.code_task import CodeTask
@@ -48,7 +49,8 @@ def grade_answers(day: date, requests: pl.DataFrame, sandbox: Sandbox | None = N
 
     Whatever fails in grading is our fault: outcome `grader_fault`, no grade, and the reason in `detail`.
     """
-    rows = [row for row in requests.select(NEEDED).iter_rows(named=True) if row["suite"] in QUALITY_SUITES]
+    own = requests.filter(pl.col("suite").is_in(QUALITY_SUITES) & asks("item_id"))
+    rows = list(own.select(NEEDED).iter_rows(named=True))
     to_run = [index for index, row in enumerate(rows) if row["status"] == "ok" and _domain(row) == "code"]
     code = dict(zip(to_run, _grade_code([rows[index] for index in to_run], sandbox), strict=True))
     return GRADED_ANSWERS.frame([_graded(day, row, code.get(index)) for index, row in enumerate(rows)])

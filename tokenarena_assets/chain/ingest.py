@@ -140,6 +140,7 @@ def _round_row(day: date, found: RoundFiles, rows: int) -> dict[str, Any]:
 def _catalog_rows(day: date, found: RoundFiles) -> Iterable[dict[str, Any]]:
     manifest = found.manifest or {}
     forecasts = {row["endpoint_id"]: row for row in manifest.get("forecast") or []}
+    unready = manifest.get("not_ready") or {}
     for endpoint in manifest.get("endpoints", []):
         price = endpoint.get("price") or {}
         forecast = forecasts.get(endpoint.get("endpoint_id"), {})
@@ -168,8 +169,16 @@ def _catalog_rows(day: date, found: RoundFiles) -> Iterable[dict[str, Any]]:
             "max_usd_per_day": _usd((endpoint.get("limits") or {}).get("max_usd_per_day")),
             "forecast_requests": forecast.get("requests"),
             "forecast_usd_max": _usd(forecast.get("usd_max")),
-            "note": endpoint.get("note"),
+            **{name: endpoint.get(name) for name in ("note", "vendor_family", "service_tier", "cannot_probe")},
+            "max_output_tokens": endpoint.get("max_output_tokens"),
+            "not_ready": unready.get(endpoint.get("endpoint_id")),
+            "model_facts_json": _json(endpoint.get("model_facts")),
+            "disclosure_json": _json(endpoint.get("disclosure")),
         }
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _decimal(value: Any) -> Decimal | None:

@@ -178,6 +178,15 @@ CATALOG_LOG = TableSpec(
         Column("forecast_requests", "requests that the round was going to send", INT),
         Column("forecast_usd_max", "what they could cost at most, USD; null: no price", REAL),
         Column("note", "note of the catalog", TEXT),
+        Column("vendor_family", "the vendor's own line of models; nothing is compared by it", TEXT),
+        Column("service_tier", "what the price is of: standard, priority, batch, flex; null: an earlier version", TEXT),
+        Column("max_output_tokens", "advertised longest answer, tokens", INT),
+        Column("cannot_probe", "why no adapter can ask it; null: one can", TEXT),
+        Column("not_ready", "why the round did not send to it (no key, say); null: it was ready", TEXT),
+        Column("model_facts_json", "what the catalog states of the weights, as recorded (JSON); null: nothing", TEXT),
+        Column(
+            "disclosure_json", "what the provider discloses of the serving, as recorded (JSON); null: nothing", TEXT
+        ),
     ),
 )
 

@@ -7,10 +7,8 @@ from tokenarena_assets.endpoints.catalog import (
     FleetBlock,
     ModelFacts,
     RateLimits,
-    catalog_path,
-    embedded_catalog_path,
-    load_catalog,
 )
+from tokenarena_assets.endpoints.loading import catalog_path, embedded_catalog_path, load_catalog
 from tokenarena_assets.endpoints.presets import Preset, embedded_presets_path, load_presets, presets_path
 from tokenarena_assets.pricing import ListPrice
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 from datetime import date
 from decimal import Decimal
-from importlib.resources import files
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from tokenarena_assets.endpoints.yaml_source import chosen_file, line_of, load_yaml
-from tokenarena_assets.errors import ConfigError
+from tokenarena_assets.endpoints.placeholders import names_in, with_samples
 from tokenarena_assets.pricing.price_list import ListPrice
 from tokenarena_assets.probing.apis import adapter_for
 
 Api = Literal["openai_chat", "openai_responses", "openai_completions", "anthropic_messages", "google_generate"]
 QualityTier = Literal["tiny", "easy", "standard", "hard"]
+ServiceTier = Literal["standard", "priority", "batch", "flex"]
 ReferenceKind = Literal["own_api", "self_hosted", "partner"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:+-]*$", max_length=120)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -102,15 +100,23 @@ class Endpoint(_Strict):
     `reference_kind` is what makes a reference one: the author's own API (where it is left out), the released weights
     served by ourselves, or a partner that the author names. `honest`: known to serve the reference's own precision on
     other hardware; such an endpoint measures how far apart equals are, and is not judged. `top_logprobs` is how many
-    alternatives of a token it gives at most; left out: none. `thinks`: its reasoning cannot be switched off.
+    alternatives of a token it gives at most; left out: none. `thinks`: its reasoning cannot be
+    switched off, or is not, as it is asked here.
 
-    `model_facts` and `disclosure` are what the modeled energy knows of the weights and of the serving.
+    `model_facts` and `disclosure` are what the modeled energy knows of the weights and of the serving. `service_tier`
+    is the kind of service that the price is of (it sends nothing: `extra_body` asks for it where the API wants that).
+    `vendor_family` is what the vendor calls the line of models; nothing is compared by it.
+
+    Parts of `base_url` may be placeholders, `${NAME}`, filled from the environment (`endpoints.placeholders`).
+    `cannot_probe` says why no adapter of ours can ask it: it is listed and priced, and never sent to.
     """
 
     provider: Name
     model: Name
     sku: Name = "standard"
     model_family: Name = ""
+    vendor_family: Name | None = None
+    service_tier: ServiceTier = "standard"
     api: Api = "openai_chat"
     base_url: str | None = None
     fleet: FleetBlock | None = None
@@ -122,6 +128,7 @@ class Endpoint(_Strict):
     quantization: str | None = None
     region: str | None = None
     context_tokens: Annotated[int, Field(gt=0)] | None = None
+    max_output_tokens: Annotated[int, Field(gt=0)] | None = None
     price: ListPrice | None = None
     model_facts: ModelFacts | None = None
     disclosure: Disclosure | None = None
@@ -134,6 +141,7 @@ class Endpoint(_Strict):
     quality_output_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     quality_items: Annotated[int, Field(ge=1, le=100)] | None = None
     extra_body: dict[str, Any] = Field(default_factory=dict)
+    cannot_probe: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     note: str | None = None
 
     @property
@@ -146,7 +154,7 @@ class Endpoint(_Strict):
     def _plain_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        parts = urlsplit(value)
+        parts = urlsplit(with_samples(value))
         if parts.scheme not in ("http", "https") or not parts.hostname or " " in value or parts.port == 0:
             raise ValueError("must be an http:// or https:// URL with a host")
         if parts.username or parts.password:
@@ -172,6 +180,17 @@ class Endpoint(_Strict):
     def _one_address(self) -> Self:
         if (self.base_url is None) == (self.fleet is None):
             raise ValueError("needs exactly one of base_url (a live endpoint) and fleet (served by the embedded fleet)")
+        return self
+
+    @model_validator(mode="after")
+    def _asked_or_not(self) -> Self:
+        if self.cannot_probe is not None and (self.reference or self.honest or self.fleet is not None):
+            raise ValueError("cannot_probe is of an endpoint that nothing is compared with, and not of the fleet")
+        if names_in(self.base_url) and self.base_url is not None and not self.base_url.startswith("https://"):
+            raise ValueError("base_url with placeholders must be https://: they name an account")
+        cap, most = self.quality_output_tokens, self.max_output_tokens
+        if cap is not None and most is not None and cap > most:
+            raise ValueError(f"quality_output_tokens {cap} is more than max_output_tokens {most}")
         return self
 
     @field_validator("reference_kind")
@@ -208,56 +227,3 @@ class Catalog(_Strict):
     def by_id(self) -> dict[str, Endpoint]:
         """Endpoints by `endpoint_id`."""
         return {endpoint.endpoint_id: endpoint for endpoint in self.endpoints}
-
-
-def embedded_catalog_path() -> Path:
-    """The catalog of the embedded fleet, shipped with the package."""
-    return Path(str(files("tokenarena_assets.fleet") / "endpoints.yaml"))
-
-
-def catalog_path(configured: str = "") -> Path:
-    """The catalog in force: `configured`, `TOKENARENA_ENDPOINTS`, `./endpoints.yaml`, else the embedded fleet's."""
-    return chosen_file(configured, "TOKENARENA_ENDPOINTS", "endpoints.yaml", embedded_catalog_path())
-
-
-def load_catalog(path: Path) -> Catalog:
-    """Read and validate a catalog.
-
-    Raises:
-        ConfigError: naming file, line and field of the first thing that is wrong.
-    """
-    catalog, lines = load_yaml(path, Catalog)
-    first_line: dict[str, int | None] = {}
-    references: dict[str, int | None] = {}
-    tiers: dict[str, tuple[str, int | None]] = {}
-    for index, endpoint in enumerate(catalog.endpoints):
-        line = line_of(lines, ("endpoints", index))
-        if endpoint.endpoint_id in first_line:
-            raise ConfigError(
-                path,
-                f"{endpoint.endpoint_id} is already defined on line {first_line[endpoint.endpoint_id]}",
-                line=line,
-                field=f"endpoints[{index}]",
-                mend="give it another sku",
-            )
-        first_line[endpoint.endpoint_id] = line
-        if endpoint.reference and endpoint.model_family in references:
-            raise ConfigError(
-                path,
-                f"family {endpoint.model_family} has its reference on line {references[endpoint.model_family]} already",
-                line=line_of(lines, ("endpoints", index, "reference")),
-                field=f"endpoints[{index}].reference",
-                mend="keep one reference per model family",
-            )
-        if endpoint.reference:
-            references[endpoint.model_family] = line
-        tier, of_line = tiers.setdefault(endpoint.model_family, (endpoint.quality_tier, line))
-        if endpoint.quality_tier != tier:
-            raise ConfigError(
-                path,
-                f"is {endpoint.quality_tier}, while family {endpoint.model_family} has tier {tier} on line {of_line}",
-                line=line_of(lines, ("endpoints", index, "quality_tier")),
-                field=f"endpoints[{index}].quality_tier",
-                mend="give all endpoints of a family the same tier: they are compared on the same items",
-            )
-    return catalog

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,7 +64,7 @@ def _lines(path: Path, node: yaml.Node, at: Location) -> Iterator[tuple[Location
             yield from _lines(path, child, (*at, index))
 
 
-def line_of(lines: dict[Location, int], location: Location) -> int | None:
+def line_of(lines: Mapping[Location, int], location: Location) -> int | None:
     """The line of `location`, or of the nearest thing around it that has one."""
     for end in range(len(location), -1, -1):
         if location[:end] in lines:

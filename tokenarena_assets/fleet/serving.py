@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tokenarena_assets.endpoints.catalog import Endpoint
+from tokenarena_assets.endpoints.placeholders import filled
+from tokenarena_assets.endpoints.readiness import readiness
 from tokenarena_assets.fleet.manager import FleetError, FleetServer, running_fleet
 from tokenarena_assets.storage.files import write_text
 from tokenarena_assets.storage.home import Home
@@ -20,14 +22,19 @@ from tokenarena_assets.storage.home import Home
 def serving(endpoints: Sequence[Endpoint]) -> Iterator[dict[str, str]]:
     """Base URL by endpoint_id; what the embedded fleet serves is up inside the block and gone after it.
 
+    Of an endpoint that is not ready (a placeholder of its address is not set) there is none.
+
     Raises:
         FleetError: a server did not come up.
     """
     servers = servers_of(endpoints)
     with ExitStack() as stack:
         urls = stack.enter_context(running_fleet(servers)) if servers else {}
-        live = {endpoint.endpoint_id: endpoint.base_url for endpoint in endpoints if endpoint.base_url is not None}
-        yield urls | live
+        yield urls | {
+            endpoint.endpoint_id: filled(endpoint.base_url)
+            for endpoint in endpoints
+            if endpoint.base_url is not None and readiness(endpoint).reason is None
+        }
 
 
 def servers_of(endpoints: Sequence[Endpoint]) -> dict[str, FleetServer]:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from tokenarena_assets import __version__
 from tokenarena_assets.endpoints.catalog import Endpoint
+from tokenarena_assets.endpoints.placeholders import names_in, values_of
 from tokenarena_assets.probing import timing
 from tokenarena_assets.probing.apis import adapter_for
 from tokenarena_assets.probing.digest import Digester
@@ -21,7 +22,7 @@ from tokenarena_assets.probing.loop_lag import LoopLag
 from tokenarena_assets.probing.outcome import classify
 from tokenarena_assets.probing.plan import Probe
 from tokenarena_assets.probing.record import SCHEMA_VERSION
-from tokenarena_assets.probing.redaction import redacted
+from tokenarena_assets.probing.redaction import redacted, without_account
 from tokenarena_assets.probing.stream import StreamAccumulator, StreamResult
 from tokenarena_assets.probing.transport import StampedTransport
 from tokenarena_assets.suites.question import Question
@@ -44,6 +45,7 @@ async def send_probe(
     digester: Digester,
 ) -> dict[str, Any]:
     """Send `probe`, wait for its end and return the raw record. Never raises for what an endpoint does."""
+    path = adapter_for(endpoint.api).path(endpoint.request_model, stream=endpoint.stream)
     request, content, secret = _request(endpoint, base_url, api_key, probe)
     headers = request["headers"] | secret
     for stale in range(MAX_STALE_CONNECTIONS + 1):
@@ -51,7 +53,7 @@ async def send_probe(
         accumulator = StreamAccumulator(endpoint.api)
         await exchange_over(
             client,
-            request["url"],
+            base_url + path,
             content,
             headers,
             exchange,
@@ -71,7 +73,7 @@ async def send_probe(
     stamps = record["stamps_ns"]
     moments = [stamps[name] for name in ("sent", "first_token", "last_token") if stamps[name] is not None]
     record |= {"in_flight": in_flight, "client_delay_ms": lag.delay_ms(moments)}
-    return redacted(record, api_key)
+    return without_account(redacted(record, api_key), values_of(endpoint.base_url))
 
 
 def _request(
@@ -95,6 +97,8 @@ def _request(
     if question.suite == "context":
         body |= _whole_prompts(base_url)
     content = json.dumps(body, ensure_ascii=False).encode()
+    # Whose account it is stays out of the record: there the address is as the catalog has it.
+    template = endpoint.base_url if names_in(endpoint.base_url) else None
     headers = {
         "Content-Type": "application/json",
         "Accept": "text/event-stream" if endpoint.stream else "application/json",
@@ -103,7 +107,7 @@ def _request(
     }
     request = {
         "method": "POST",
-        "url": base_url + adapter.path(endpoint.request_model, stream=endpoint.stream),
+        "url": (template or base_url) + adapter.path(endpoint.request_model, stream=endpoint.stream),
         "headers": headers,
         "body": body,
         "sha256": hashlib.sha256(content).hexdigest(),

@@ -53,6 +53,9 @@ MONDAY = 0
 MATH_SHARE = 0.6  # of an endpoint's `quality_items`
 NOTHING_BEFORE = Before()
 NO_INPUTS = Inputs()
+NOBODY: Mapping[str, str] = {}
+OPTIONAL_SUITES = ("anchor", "own")  # asked where a person brings items for them
+NOT_ASKED = "not asked"  # the key of the one record that stands for a whole suite
 DAY_CAP_VARIABLE = "TOKENARENA_MAX_USD_PER_DAY"
 DEFAULT_DAY_CAP_USD = Decimal(20)
 
@@ -275,6 +278,9 @@ def _no_items(endpoint: Endpoint, suite: str, options: PlanOptions, day: date, i
 def _too_long(endpoint: Endpoint, asked: Sequence[Question]) -> str | None:
     """Why one of the questions is too long for the endpoint's context or limits; None: none is."""
     outputs = [output_tokens_at_most(question, endpoint) for question in asked]
+    longest = max(outputs, default=0)
+    if endpoint.max_output_tokens is not None and longest > endpoint.max_output_tokens:
+        return f"may ask for {longest} output tokens, of {endpoint.max_output_tokens}"
     window = max((input_tokens_at_most(q) + cap for q, cap in zip(asked, outputs, strict=True)), default=0)
     minute = max((input_tokens_about(q) + cap for q, cap in zip(asked, outputs, strict=True)), default=0)
     tpm = endpoint.limits.tpm
@@ -294,9 +300,17 @@ def _no_fidelity(endpoint: Endpoint, suite: str, options: PlanOptions, day: date
     if suite in FIRST_TOKEN_SUITES and endpoint.thinks:
         return THINKS
     temperature = _temperature_set(endpoint.extra_body)
+    if suite in FIRST_TOKEN_SUITES and _sends_no_temperature(endpoint.extra_body):
+        return "not applicable: extra_body takes the temperature out of the request"
     if suite != "parity" and temperature is not None and temperature != (1 if suite == "sampled" else 0):
         return f"not applicable: extra_body sets the temperature to {temperature}"
     return _too_long(endpoint, _longest_questions(suite, day, options.sizes, **_fidelity_of(endpoint, options, inputs)))
+
+
+def _sends_no_temperature(extra_body: Mapping[str, Any]) -> bool:
+    config = extra_body.get("generationConfig")
+    places = (extra_body, config if isinstance(config, dict) else {})
+    return any("temperature" in place and place["temperature"] is None for place in places)
 
 
 def _temperature_set(extra_body: Mapping[str, Any]) -> Any:
@@ -527,10 +541,47 @@ def request_id(round_id: str, endpoint_id: str, question: Question) -> str:
     return hashlib.sha256(parts.encode()).hexdigest()[:24]
 
 
-def plan_key(endpoints: Sequence[Endpoint], options: PlanOptions, *, day: date, inputs: Inputs = NO_INPUTS) -> str:
+def unasked(
+    endpoints: Sequence[Endpoint],
+    not_ready: Mapping[str, str],
+    options: PlanOptions,
+    *,
+    day: date,
+    round_id: str,
+    inputs: Inputs = NO_INPUTS,
+) -> list[tuple[Probe, str]]:
+    """One entry a suite that an endpoint would be asked were it ready, and the reason why it is not.
+
+    Its questions are not made: thousands of rows would say the same. What cannot be probed at all was not going to be
+    asked, and has no entry.
+    """
+    found = []
+    for endpoint in endpoints:
+        reason = not_ready.get(endpoint.endpoint_id)
+        if reason is None or endpoint.cannot_probe is not None:
+            continue
+        unfit = {misfit.suite for misfit in misfits_of(endpoint, options, day, inputs) if misfit.prompt_tokens is None}
+        for suite in options.suites:
+            # An item suite without items is asked of nobody.
+            if suite not in unfit and (suite in inputs.items or suite not in OPTIONAL_SUITES):
+                question = Question(suite, NOT_ASKED, "", 0, 0.0, None)
+                name = endpoint.endpoint_id
+                found.append((Probe(request_id(round_id, name, question), name, question), reason))
+    return found
+
+
+def plan_key(
+    endpoints: Sequence[Endpoint],
+    options: PlanOptions,
+    *,
+    day: date,
+    inputs: Inputs = NO_INPUTS,
+    not_ready: Mapping[str, str] = NOBODY,
+) -> str:
     """A hash of all that makes the plan, the round's id left out: a round cut off is completed under the same key."""
     content = {
         "suite_version": SUITE_VERSION,
+        "not_ready": sorted(not_ready),
         "suites": options.suites,
         "sizes": asdict(options.sizes),
         "endpoints": [endpoint.model_dump(mode="json", exclude={"limits"}) for endpoint in endpoints],

@@ -1,9 +1,12 @@
-"""Takes a key out of a record, wherever an endpoint may have echoed it."""
+"""Takes a key, and whose account it is of, out of a record, wherever an endpoint may have echoed them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
+
+from tokenarena_assets.probing.record import ANSWERED
 
 # Where a record holds what an endpoint wrote; the rest is our own, and a key may by chance be a word of it.
 FROM_ENDPOINT = (
@@ -41,6 +44,30 @@ def redacted(record: dict[str, Any], secret: str | None) -> dict[str, Any]:
 
     cleaned = {name: clean(record[name]) for name in FROM_ENDPOINT}
     return record | cleaned | {name: _without_start_of(secret, cleaned[name]) for name in CUT_SHORT}
+
+
+def without_account(record: dict[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
+    """The record with `${NAME}` in place of each of an address's filled-in `values`, where errors and headers tell.
+
+    An answer is left as it came: a model's text does not tell of our account, and is evidence.
+    """
+    if not values:
+        return record
+    names = {value.lower(): name for name, value in values.items()}
+    longest_first = "|".join(re.escape(value) for value in sorted(names, key=len, reverse=True))
+    written = re.compile(rf"(?<![A-Za-z0-9])(?:{longest_first})(?![A-Za-z0-9])", re.IGNORECASE)
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, str):
+            return written.sub(lambda match: f"${{{names[match[0].lower()]}}}", value)
+        if isinstance(value, list | tuple):
+            return [clean(entry) for entry in value]
+        if isinstance(value, dict):
+            return {key: clean(entry) for key, entry in value.items()}
+        return value
+
+    fields = ("error", "error_body", "response_headers") + (() if record["status"] in ANSWERED else ("frames",))
+    return record | {name: clean(record[name]) for name in fields}
 
 
 def _without_start_of(secret: str, text: Any) -> Any:

@@ -18,6 +18,7 @@ import httpx
 
 from tokenarena_assets import __version__
 from tokenarena_assets.endpoints.catalog import Endpoint
+from tokenarena_assets.endpoints.readiness import not_ready
 from tokenarena_assets.errors import SpendCapError, TokenArenaError
 from tokenarena_assets.probing.apis import adapter_for
 from tokenarena_assets.probing.before import Before, before
@@ -39,6 +40,7 @@ from tokenarena_assets.probing.plan import (
     make_plan,
     misfits_of,
     plan_key,
+    unasked,
 )
 from tokenarena_assets.probing.retries import Purse, Recorded, recorded_of
 from tokenarena_assets.probing.session import Progress, run_session
@@ -47,6 +49,8 @@ from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import RoundFiles, RoundWriter, is_being_written, rounds_of
 from tokenarena_assets.storage.rehearsal import require_kind
 from tokenarena_assets.suites.items import CANARY
+
+REASONS_SHOWN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class RoundPlan:
     options: PlanOptions
     probes: dict[str, list[Probe]]
     forecast: list[ForecastRow]
-    unsent: tuple[tuple[Probe, str], ...]  # planned, and cut because of a cap
+    unsent: tuple[tuple[Probe, str], ...]  # cut because of a cap; and one a suite of each endpoint that is not ready
     cuts: tuple[Cut, ...]
     misfits: tuple[Misfit, ...]
     booked_usd: Decimal  # of the day, before this try
@@ -72,6 +76,7 @@ class RoundPlan:
     contexts: tuple[ContextPlan, ...] = ()
     purse: Purse = field(default_factory=Purse)
     by_suite: list[SuiteForecast] = field(default_factory=list)
+    not_ready: Mapping[str, str] = field(default_factory=dict)  # endpoint_id -> why it is not sent to
 
     @property
     def rehearsal(self) -> bool:
@@ -91,24 +96,31 @@ class RoundPlan:
     @property
     def unpriced(self) -> list[str]:
         """Endpoints of which no cap can hold, for the catalog has no price."""
-        return [endpoint.endpoint_id for endpoint in self.endpoints if endpoint.price is None]
+        ready = (endpoint for endpoint in self.endpoints if endpoint.endpoint_id not in self.not_ready)
+        return [endpoint.endpoint_id for endpoint in ready if endpoint.price is None]
 
     @property
     def nothing_to_send(self) -> str | None:
         """Why a round would send nothing at all; None where it sends something, or has something to complete."""
-        if self.probes or self.contexts or self.resumed is not None:
+        if self.probes or self.contexts or self.resumed is not None or not self.cuts:
             return None
         return "; ".join(sorted({cut.reason for cut in self.cuts}))
 
+    @property
+    def n_ready(self) -> int:
+        """How many endpoints can be sent to."""
+        return len(self.endpoints) - len(self.not_ready)
+
     def remarks(self) -> list[str]:
-        """What a person should know before it is sent: what is cut, what cannot be capped, what does not fit."""
+        """What a person should know before it is sent: who is not ready, what is cut, uncapped or does not fit."""
         cut: dict[tuple[str, str], list[Cut]] = {}
         for row in self.cuts:
             cut.setdefault((row.suite, row.reason), []).append(row)
         unfit: dict[tuple[str, int | None], list[Misfit]] = {}
         for misfit in self.misfits:
             unfit.setdefault((misfit.suite, misfit.prompt_tokens), []).append(misfit)
-        found = [
+        found = self._who_is_not_ready()
+        found += [
             f"cut back: {sum(row.requests for row in rows)} requests of {suite} to "
             f"{_some([row.endpoint_id for row in rows])} are not sent: {reason}"
             for (suite, reason), rows in cut.items()
@@ -121,6 +133,20 @@ class RoundPlan:
             whom = _some([row.endpoint_id for row in rows])
             found.append(f"does not fit: {what} is not asked of {whom}: {one}{rows[0].reason}")
         return found
+
+    def _who_is_not_ready(self) -> list[str]:
+        """Who is not sent to, most of them first: a line a reason, and one for all where there are many reasons."""
+        reasons: dict[str, list[str]] = {}
+        for name, reason in self.not_ready.items():
+            reasons.setdefault(reason, []).append(name)
+        ordered = sorted(reasons.items(), key=lambda pair: -len(pair[1]))
+        if len(ordered) <= REASONS_SHOWN:
+            return [f"not sent to: {_some(names)}: {reason}" for reason, names in ordered]
+        shown = "; ".join(f"{reason} ({len(names)})" for reason, names in ordered[:REASONS_SHOWN])
+        return [
+            f"not sent to: {len(self.not_ready)} of {len(self.endpoints)} endpoints: {shown} and "
+            f"{len(ordered) - REASONS_SHOWN} more reasons (tokenarena endpoints lists them)"
+        ]
 
 
 def _some(names: Sequence[str], shown: int = 2) -> str:
@@ -147,12 +173,19 @@ def today() -> date:
 
 
 def plan_round(
-    home: Home, day: date, endpoints: Sequence[Endpoint], options: PlanOptions, *, rehearsal: bool = False
+    home: Home,
+    day: date,
+    endpoints: Sequence[Endpoint],
+    options: PlanOptions,
+    *,
+    rehearsal: bool = False,
+    keys_assumed: bool = False,
 ) -> RoundPlan:
     """What the next round of today does; nothing is sent.
 
     A round of the same plan that was cut off is completed under its own id. What would pass a cap is cut back.
-    A `rehearsal` is filed under whatever day is given, in a home that takes nothing else.
+    A `rehearsal` is filed under whatever day is given, in a home that takes nothing else. With `keys_assumed` it is the
+    plan of who has every key and placeholder, for a forecast.
 
     Raises:
         RehearsalError: the home is for rounds of the other kind.
@@ -168,7 +201,10 @@ def plan_round(
     for endpoint in endpoints:
         adapter_for(endpoint.api)
     inputs = load_inputs(options.anchors, options.items_file)
-    key = plan_key(endpoints, options, day=day, inputs=inputs)
+    unready = not_ready(endpoints)
+    if keys_assumed:
+        unready = {each.endpoint_id: unready[each.endpoint_id] for each in endpoints if each.cannot_probe is not None}
+    key = plan_key(endpoints, options, day=day, inputs=inputs, not_ready=unready)
     existing = rounds_of(home, day)
     resumed = next((r for r in existing if _resumable(r, key)), None)
     if resumed is not None and resumed.manifest is not None:
@@ -186,6 +222,7 @@ def plan_round(
         "options": json.loads(json.dumps(asdict(options), default=str)),
         "files": inputs.sha256,
         "private_seed_sha256": inputs.seed_mark,
+        "not_ready": unready,
         "before": earlier.as_record({suite: [e.endpoint_id for e in endpoints] for suite in options.suites}),
         "endpoints": [
             endpoint.model_dump(mode="json") | {"endpoint_id": endpoint.endpoint_id} for endpoint in endpoints
@@ -227,10 +264,13 @@ def _plan(
     manifest: dict[str, Any],
 ) -> RoundPlan:
     round_id, earlier = manifest["round_id"], Before.from_record(manifest["before"])
-    planned = make_plan(endpoints, options, day=day, round_id=round_id, before=earlier, inputs=inputs)
-    searches = context_plans(endpoints, options, day=day, round_id=round_id, before=earlier)
-    misfits = tuple(misfit for endpoint in endpoints for misfit in misfits_of(endpoint, options, day, inputs))
-    if not planned and not searches:
+    unready: dict[str, str] = manifest["not_ready"]
+    ready = [endpoint for endpoint in endpoints if endpoint.endpoint_id not in unready]
+    planned = make_plan(ready, options, day=day, round_id=round_id, before=earlier, inputs=inputs)
+    searches = context_plans(ready, options, day=day, round_id=round_id, before=earlier)
+    misfits = tuple(misfit for endpoint in ready for misfit in misfits_of(endpoint, options, day, inputs))
+    left_out = tuple(unasked(endpoints, unready, options, day=day, round_id=round_id, inputs=inputs))
+    if not planned and not searches and not left_out:
         why = "; ".join(sorted({f"{misfit.suite}: {misfit.reason}" for misfit in misfits}))
         raise TokenArenaError(
             f"there is nothing to ask: {why or 'what is asked once a day was answered already'}",
@@ -254,7 +294,7 @@ def _plan(
         options,
         affordable.probes,
         rows,
-        affordable.unsent,
+        affordable.unsent + left_out,
         affordable.cuts,
         misfits,
         booked.total,
@@ -263,6 +303,7 @@ def _plan(
         affordable.contexts,
         _purse(rows, endpoints, options, booked, round_id),
         forecast_by_suite(left, endpoints, affordable.contexts),
+        unready,
     )
 
 
@@ -315,7 +356,8 @@ def plan_of_cut_off(home: Home, day: date) -> RoundPlan | None:
             inputs = load_inputs(options.anchors, options.items_file)
         except (KeyError, TypeError, ValueError, ArithmeticError, TokenArenaError):  # the last: a file is gone
             continue
-        if _resumable(found, plan_key(recorded, options, day=day, inputs=inputs)):
+        key = plan_key(recorded, options, day=day, inputs=inputs, not_ready=not_ready(recorded))
+        if _resumable(found, key):
             return _plan(home, day, recorded, options, inputs, found, found.manifest)
     return None
 

@@ -20,6 +20,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tokenarena_assets.endpoints.catalog import Endpoint
+from tokenarena_assets.endpoints.readiness import api_key, readiness
 from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.probing.certificate import Budget, Certificate
 from tokenarena_assets.probing.certify import Certifier
@@ -221,24 +222,6 @@ def undisturbed() -> Iterator[None]:
             gc.enable()
 
 
-def api_key(endpoint: Endpoint) -> str | None:
-    """The key of an endpoint from the environment; None where it needs none, empty where it is missing."""
-    # A key read from a file often brings its line end along.
-    return os.environ.get(endpoint.api_key_env, "").strip() if endpoint.api_key_env else None
-
-
-def key_problem(endpoint: Endpoint) -> str | None:
-    """Why the key of an endpoint cannot be used; None where it can, or where none is needed."""
-    key = api_key(endpoint)
-    if key is None:
-        return None
-    if not key:
-        return f"missing key: set {endpoint.api_key_env}"
-    if not (key.isascii() and key.isprintable()):
-        return f"unusable key: {endpoint.api_key_env} holds characters that no HTTP header can carry"
-    return None
-
-
 class _Loop:
     """The sending of a share in one event loop: one client an endpoint, and one that is certified."""
 
@@ -265,7 +248,7 @@ class _Loop:
         async with AsyncExitStack() as stack:
             for endpoint in self._endpoints.values():
                 self._clients[endpoint.endpoint_id] = await stack.enter_async_context(http_client(context))
-                if problem := key_problem(endpoint):
+                if problem := readiness(endpoint).reason:  # the environment may have changed since it was planned
                     self._pacer.refuse(endpoint.endpoint_id, problem)
             self._for_reference = await stack.enter_async_context(http_client(context))
             self._lag = await stack.enter_async_context(LoopLag())
@@ -382,7 +365,8 @@ def _in_processes(shares: list[Share], base_urls: Mapping[str, str], sink: Sink)
     try:
         for share in shares:
             ours, theirs = context.Pipe(duplex=False)
-            urls = {endpoint.endpoint_id: base_urls[endpoint.endpoint_id] for endpoint in share.plan.endpoints}
+            names = {endpoint.endpoint_id for endpoint in share.plan.endpoints}
+            urls = {name: url for name, url in base_urls.items() if name in names}
             process = context.Process(target=_work, args=(share, urls, theirs), daemon=True)
             process.start()
             theirs.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ FAILURES_IN = "e2e ms, failed = never"
 CONTEXT = "effective context"
 TRUNCATES = "TRUNCATES"
 FIDELITY = "fidelity"
+REASONS_SHOWN = 4
 DEVIATES = ("suspect", "different")
 Row = Mapping[str, Any]
 Cell = tuple[str, ...]  # its lines: the value, then interval and n
@@ -47,14 +49,35 @@ def leaderboard_cells(rows: Sequence[Row], scale: int) -> list[list[Cell]]:
     ]
 
 
+def asked_rows(rows: Sequence[Row]) -> list[Row]:
+    """The rows of whoever was sent to: of the rest there is nothing to show, and :func:`evidence_note` says why."""
+    return [row for row in rows if row["not_ready"] is None]
+
+
+def _not_sent_to(rows: Sequence[Row]) -> str | None:
+    of_endpoint = {str(row["endpoint_id"]): row["not_ready"] for row in rows}  # which have a row a preset
+    reasons = Counter(str(reason) for reason in of_endpoint.values() if reason is not None)
+    if not reasons:
+        return None
+    shown = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(REASONS_SHOWN))
+    more = len(reasons) - REASONS_SHOWN
+    more_text = f" and {more} more reasons (tokenarena endpoints lists them)" if more > 0 else ""
+    nobody = "Nobody is ranked: " if reasons.total() == len(of_endpoint) else ""
+    return f"{nobody}{reasons.total()} of {len(of_endpoint)} endpoints not sent to: {shown}{more_text}"
+
+
 def evidence_note(rows: Sequence[Row]) -> str | None:
     """What a reader must know beside the figures; None where there is nothing.
 
-    Whether code is in them, who shortens prompts, who may serve another model, and which rounds of the day nothing or
-    not everything is known of.
+    Whether code is in them, who was not sent to, who shortens prompts, who may serve another model, and which rounds of
+    the day nothing or not everything is known of.
     """
+    unsent = _not_sent_to(rows)
+    if unsent and not asked_rows(rows):
+        return f"{unsent}."
     day = rows[0] if rows else {"n_rounds_void": 0, "n_rounds_uncertified": 0, "domain_note": None}
     parts = [f"Quality and dollars are of {day['domain_note']}"] if day["domain_note"] else []
+    parts += [unsent] if unsent else []
     truncating = sorted({str(row["endpoint_id"]) for row in rows if row["context_truncating"]})
     if truncating:
         parts.append(f"{TRUNCATES} prompts without an error: {', '.join(truncating)}")

@@ -10,7 +10,13 @@ from typing import Any
 import polars as pl
 
 from tokenarena_assets.probing.plan import ForecastRow, SuiteForecast
-from tokenarena_assets.report.cells import evidence_note, leaderboard_cells, leaderboard_columns, price_scale
+from tokenarena_assets.report.cells import (
+    asked_rows,
+    evidence_note,
+    leaderboard_cells,
+    leaderboard_columns,
+    price_scale,
+)
 
 UNITS = ("_ms", "_tok_s")
 
@@ -91,7 +97,7 @@ def leaderboard_tables(leaderboard: pl.DataFrame) -> str:
     scale = price_scale(rows)
     for preset in leaderboard["preset"].unique(maintain_order=True):
         own = leaderboard.filter(pl.col("preset") == preset)
-        cells = [[" ".join(cell) for cell in line] for line in leaderboard_cells(own.to_dicts(), scale)]
+        cells = [[" ".join(cell) for cell in line] for line in leaderboard_cells(asked_rows(own.to_dicts()), scale)]
         parts.append(f"### {escaped(preset)}\n\n" + table(leaderboard_columns(scale), cells))
     note = evidence_note(rows)
     return "\n\n".join([*parts, *([escaped(note)] if note else [])])

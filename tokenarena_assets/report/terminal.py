@@ -19,6 +19,7 @@ from tokenarena_assets.report.cells import (
     CONTEXT,
     FAILURES_IN,
     FIDELITY,
+    asked_rows,
     evidence_note,
     leaderboard_cells,
     leaderboard_columns,
@@ -78,12 +79,15 @@ def print_leaderboard(preset: str, rows: Sequence[Mapping[str, Any]], scale: int
             no_wrap=index == 1,
             min_width={"vs ref.": 9, FIDELITY: 12}.get(headers[index]),
         )
-    for cells in leaderboard_cells(rows, scale):
+    for cells in leaderboard_cells(asked_rows(rows), scale):
         if narrow:
             cells[1] = tuple(cells[1][0].replace("/", "/\n", 1).replace("@", "\n@", 1).split("\n"))
         separator = "\n" if narrow else " "
         shown.add_row(*(Text(separator.join(plain(line) for line in cells[index])) for index in kept))
-    console.print(shown)
+    if shown.row_count:
+        console.print(shown)
+    else:
+        console.print(Text(str(shown.title), style="bold"))
     if note := evidence_note(rows):
         console.print(Text(note))
 

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from tokenarena_assets.chain.asked import asks
 from tokenarena_assets.chain.fidelity_tables import CHANNELS, REFERENCE_DAYS
 from tokenarena_assets.defs.partitions import DAYS, days_of_check
 from tokenarena_assets.defs.resources import Arena
@@ -32,7 +33,7 @@ def samples_are_conserved(context: dg.AssetCheckExecutionContext, arena: Arena) 
 
 def conservation(day: date, requests: pl.DataFrame, samples: pl.DataFrame) -> dict[str, Any]:
     """What went into a day's samples and what came out."""
-    asked = set(requests.filter(pl.col("suite").is_in(CHANNELS))["request_id"])
+    asked = set(requests.filter(pl.col("suite").is_in(CHANNELS) & asks("prompt_id"))["request_id"])
     counted = {
         "requests": len(asked),
         "samples": len(samples),

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from tokenarena_assets.chain.asked import asks
 from tokenarena_assets.chain.gates import REFERENCE_RANGE
 from tokenarena_assets.chain.grade import QUALITY_SUITES, grade_answers
 from tokenarena_assets.chain.pooling import POOL_DAYS, read_pool
@@ -82,7 +83,7 @@ def answers_are_conserved(context: dg.AssetCheckExecutionContext, arena: Arena) 
     lake, rows = arena.lake, []
     for day in days_of_check(context):
         requests, answers = lake.read("requests", day), lake.read("answers", day)
-        asked = requests.filter(pl.col("suite").is_in(QUALITY_SUITES))
+        asked = requests.filter(pl.col("suite").is_in(QUALITY_SUITES) & asks("item_id"))
         rows.append(
             {
                 "day": day.isoformat(),

@@ -1,0 +1,1 @@
+"""The commands, one module a part; what takes time to import is imported inside the functions."""
