@@ -7,10 +7,11 @@ from functools import cache
 from tokenarena_assets.chain import tables
 from tokenarena_assets.chain.drift_tables import DRIFT_TABLES
 from tokenarena_assets.chain.fidelity_tables import FIDELITY_TABLES
+from tokenarena_assets.chain.price_tables import PRICE_TABLES
 from tokenarena_assets.storage.sqlmodels import SqlModel, load_models
 from tokenarena_assets.storage.tables import TableSpec
 
-PYTHON_TABLES = (*tables.PYTHON_TABLES, *FIDELITY_TABLES, *DRIFT_TABLES)
+PYTHON_TABLES = (*tables.PYTHON_TABLES, *FIDELITY_TABLES, *DRIFT_TABLES, *PRICE_TABLES)
 
 
 @cache
