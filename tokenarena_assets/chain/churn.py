@@ -20,7 +20,7 @@ PER_CORRECT = "usd_per_correct"
 def preset_churn(
     day: date, blended: pl.DataFrame, leaderboard: pl.DataFrame, presets: Sequence[str] | None = None
 ) -> pl.DataFrame:
-    """One row an order and pair of presets, in the order in which the presets stand in `blended` (or as `presets` says)."""
+    """One row an order and pair of presets, in the order of `presets` (None: as they stand in `blended`)."""
     names = list(presets or blended["preset"].unique(maintain_order=True))
     ranked = leaderboard.filter(pl.col("rank").is_not_null()) if "rank" in leaderboard.columns else leaderboard
     orders = [
@@ -58,9 +58,13 @@ def _row(
     counts = {"n": moved.n, "n_only_one": moved.n_only_one, "top_n": TOP_N, "kendall_tau_b": moved.tau_b}
     if moved.n <= TOP_N:
         return base | counts | {"note": f"{moved.n} endpoints: nobody can leave the first {TOP_N}"}
-    return base | counts | {
-        "n_out": len(moved.leave),
-        "n_in": len(moved.enter),
-        "out_endpoints": ", ".join(moved.leave) or None,
-        "in_endpoints": ", ".join(moved.enter) or None,
-    }
+    return (
+        base
+        | counts
+        | {
+            "n_out": len(moved.leave),
+            "n_in": len(moved.enter),
+            "out_endpoints": ", ".join(moved.leave) or None,
+            "in_endpoints": ", ".join(moved.enter) or None,
+        }
+    )

@@ -31,7 +31,7 @@ SIMPLE = ("input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mto
 
 
 def wanted_endpoints(catalog_log: pl.DataFrame) -> list[Wanted]:
-    """The endpoints whose prices are looked for: those of the shipped list, and the probed ones by their request's model."""
+    """The endpoints whose prices are looked for: the shipped list's, and the probed ones by their request's model."""
     found = {each.endpoint_id: _of_list(each) for each in price_list()}
     live = catalog_log.filter(~pl.col("is_embedded")).unique("endpoint_id", keep="last", maintain_order=True)
     for endpoint_id, provider, model in live.select("endpoint_id", "provider", "request_model").iter_rows():
@@ -48,7 +48,7 @@ def _of_list(listed: ListedEndpoint) -> Wanted:
 
 
 def record_looks(home: Home, at: datetime, feeds: Iterable[PriceFeed], wanted: Sequence[Wanted]) -> dict[str, str]:
-    """Look at each feed and append what it says; what happened by feed. A feed that fails is recorded, and stops nobody."""
+    """Look at each feed and append what it says; returns what happened. One that fails is recorded and stops nobody."""
     said = {}
     for feed in feeds:
         try:
@@ -71,14 +71,15 @@ def observations(home: Home, day: date, catalog_log: pl.DataFrame) -> pl.DataFra
     population = _population(catalog_log)
     rows = [row for line in read_looks(home, day) for row in _line_rows(day, line, wanted)]
     rows += _catalog_rows(day, catalog_log)
-    for row in rows:
-        row |= population.get(str(row["endpoint_id"]), _nobody(str(row["endpoint_id"])))
-    return PRICE_OBSERVATION.frame(rows).sort("feed", "observed_at", "raw_file", "raw_line", "observation_id")
+    known = [row | population.get(name := str(row["endpoint_id"]), _nobody(name)) for row in rows]
+    return PRICE_OBSERVATION.frame(known).sort("feed", "observed_at", "raw_file", "raw_line", "observation_id")
 
 
 def _population(catalog_log: pl.DataFrame) -> dict[str, dict[str, bool]]:
     found = {each.endpoint_id: _nobody(each.endpoint_id) for each in price_list()}
-    for endpoint_id, embedded in catalog_log.select("endpoint_id", "is_embedded").unique(maintain_order=True).iter_rows():
+    for endpoint_id, embedded in (
+        catalog_log.select("endpoint_id", "is_embedded").unique(maintain_order=True).iter_rows()
+    ):
         found[endpoint_id] = _nobody(endpoint_id) | {"is_probed": True, "is_embedded": bool(embedded)}
     return found
 
@@ -120,13 +121,17 @@ def _line_rows(day: date, line: PriceLine, wanted: Mapping[str, Wanted]) -> Iter
         return
     for each in stated:
         identity = _identity(line.feed, line.file, line.line, each.service_tier)
-        yield base | _priced(each.price) | {
-            "observation_id": identity,
-            "service_tier": each.service_tier,
-            "stated_on": each.stated_on,
-            "effective_from": each.effective_from,
-            "currency": each.currency,
-        }
+        yield (
+            base
+            | _priced(each.price)
+            | {
+                "observation_id": identity,
+                "service_tier": each.service_tier,
+                "stated_on": each.stated_on,
+                "effective_from": each.effective_from,
+                "currency": each.currency,
+            }
+        )
 
 
 def _catalog_rows(day: date, catalog_log: pl.DataFrame) -> Iterator[dict[str, Any]]:

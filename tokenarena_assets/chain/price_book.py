@@ -1,4 +1,4 @@
-"""Observations of all days up to one -> the price book of that day, what it held back, what became of each observation."""
+"""Observations up to a day -> its price book, what was held back, what became of each observation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import duckdb
 import polars as pl
 
 from tokenarena_assets.chain.price_tables import PRICE_BOOK, PRICE_OBSERVATION, PRICE_QUARANTINE, PRICE_VERDICTS
@@ -16,7 +15,7 @@ from tokenarena_assets.pricing.book import Book, BookRow, Held, Key, Release, Ru
 from tokenarena_assets.pricing.facts import price_history, price_list
 from tokenarena_assets.pricing.observation import HISTORY, SHIPPED, origin_of
 from tokenarena_assets.pricing.price_list import price_of_json
-from tokenarena_assets.storage.lake import Lake, parquet_scan
+from tokenarena_assets.storage.lake import Lake
 
 # The book of a day reads all days before it that the lake has; Dagster is told of so many.
 BOOK_DAYS = 400
@@ -53,9 +52,7 @@ def read_observations(lake: Lake, day: date) -> pl.DataFrame:
     files = [lake.path(PRICE_OBSERVATION.name, each) for each in lake.days(PRICE_OBSERVATION.name) if each <= day]
     if not files:
         return PRICE_OBSERVATION.frame([]).select(NEEDED)
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
-        return connection.execute(f"select {', '.join(NEEDED)} from {parquet_scan(files)}").pl()
+    return pl.read_parquet(files, columns=list(NEEDED), hive_partitioning=False)
 
 
 def runs_of(seen: pl.DataFrame) -> tuple[list[Run], dict[str, list[date]]]:
@@ -64,10 +61,7 @@ def runs_of(seen: pl.DataFrame) -> tuple[list[Run], dict[str, list[date]]]:
     Of several looks on one day the last counts. An entry that is no price leaves what was said before.
     """
     known = seen.filter(pl.col("endpoint_id").is_not_null())
-    looks = {
-        feed: days
-        for feed, days in known.group_by("feed").agg(pl.col("day").unique().sort()).sort("feed").iter_rows()
-    }
+    looks = dict(known.group_by("feed").agg(pl.col("day").unique().sort()).sort("feed").iter_rows())
     numbered = known.with_columns(
         # A problem has no service tier: it is one of the standard price, of which nothing is known then.
         pl.col("service_tier").fill_null("standard"),

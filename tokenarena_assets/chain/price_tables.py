@@ -26,8 +26,8 @@ SERVICE_TIERS = "service_tier in ('standard', 'batch', 'flex', 'priority')"
 PRICE_OBSERVATION = TableSpec(
     name="price_observation",
     description=(
-        "What each price feed said on the day, read once from the evidence under raw/prices and from the catalogs that the "
-        "rounds recorded. A past day has what was looked at on it, no more."
+        "What each price feed said on the day, read once from the evidence under raw/prices and from the catalogs that "
+        "the rounds recorded. A past day has what was looked at on it, no more."
     ),
     grain="one price of one endpoint in one look at a feed",
     group="book",
@@ -107,7 +107,9 @@ PRICE_BOOK = TableSpec(
         Column("service_tier", "standard, batch, flex or priority: each is a SKU of its own", TEXT),
         Column("valid_from", "first UTC day on which it was in force", DAY),
         Column("valid_to", "first UTC day on which it no longer was; null: still", DAY),
-        Column("min_input_tokens", "smallest request that pays it, input tokens, cached and written ones included", INT),
+        Column(
+            "min_input_tokens", "smallest request that pays it, input tokens, cached and written ones included", INT
+        ),
         Column("band", "hours (UTC) at which it holds; null: all hours that have no band", TEXT),
         Column("currency", "currency of the list", TEXT),
         *KIND_COLUMNS,
@@ -176,8 +178,8 @@ PRICE_VERDICTS = TableSpec(
 ROUND_PRICES = TableSpec(
     name="round_prices",
     description=(
-        "What a request of each round pays, by its minute and its size: the catalog's price as the round recorded it, else "
-        "that of the price book. The rows of a round and endpoint cover every minute of the week and every size once."
+        "What a request of each round pays, by its minute and its size: the catalog's price as the round recorded it,"
+        " else that of the price book. The rows of a round and endpoint cover every minute of the week and every size once."
     ),
     grain="one round, endpoint, stretch of the week and size of request",
     group="book",
@@ -208,7 +210,11 @@ ROUND_PRICES = TableSpec(
         Column("to_minute", "first minute that it no longer does", INT),
         Column("min_input_tokens", "smallest request, input tokens, cached and written ones included", INT),
         Column("max_input_tokens", "largest; null: any", INT),
-        Column("price_source", "round_and_book; round: the book holds another price or none; book: the round has none", TEXT),
+        Column(
+            "price_source",
+            "round_and_book; round: the book holds another price or none; book: the round has none",
+            TEXT,
+        ),
         Column("price_id", "line of the price book, or an id of the same form for the round's own price", TEXT),
         *KIND_COLUMNS,
     ),
@@ -217,8 +223,8 @@ ROUND_PRICES = TableSpec(
 BLENDED_PRICES = TableSpec(
     name="blended_prices",
     description=(
-        "Blended prices of each preset: of the list, and of what answers take here. Of the probed endpoints, and of the "
-        "shipped list of the real market."
+        "Blended prices of each preset: of the list, and of what answers take here. Of the probed endpoints, and of "
+        "the shipped list of the real market."
     ),
     grain="one endpoint, preset, population and day",
     group="price",
@@ -247,10 +253,14 @@ BLENDED_PRICES = TableSpec(
         Column("reasoning_share", "share of output that is reasoning", REAL),
         Column("blended_usd_per_mtok", "list blend, USD per million tokens", PRICE),
         Column("no_price_because", "why there is none", TEXT),
-        Column("output_multiplier", "mean output tokens an answer / median over the family's endpoints, measured", REAL),
+        Column(
+            "output_multiplier", "mean output tokens an answer / median over the family's endpoints, measured", REAL
+        ),
         Column("output_multiplier_n", "answers of the endpoint that it rests on", INT),
         Column("output_multiplier_n_endpoints", "endpoints of the family that the median is over", INT),
-        Column("effective_usd_per_mtok", "the blend with output times output_multiplier, USD per million tokens", PRICE),
+        Column(
+            "effective_usd_per_mtok", "the blend with output times output_multiplier, USD per million tokens", PRICE
+        ),
         Column("no_effective_because", "why there is none", TEXT),
         Column("above_input_tokens", "context tier that a request reaches, tokens; null: the base price", INT),
         Column("n_bands", "prices of different hours that the day's price is a mean of", INT),
@@ -265,8 +275,8 @@ BLENDED_PRICES = TableSpec(
 PRESET_CHURN = TableSpec(
     name="preset_churn",
     description=(
-        "How much the order of endpoints depends on the workload: who leaves the top ten from one preset to another, and "
-        "Kendall's tau-b over all. Only orders that depend on the preset; by speed, quality or fidelity nobody moves."
+        "How much the order of endpoints depends on the workload: who leaves the top ten from a preset to another, "
+        "and Kendall's tau-b over all. Only orders that depend on the preset; by speed, quality or fidelity nobody moves."
     ),
     grain="one population, order and pair of presets",
     group="rank",

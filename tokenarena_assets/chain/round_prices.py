@@ -55,5 +55,4 @@ def _lines(endpoint_id: str, day: date, price: ListPrice, ids: Ids) -> Iterator[
 
 def _sizes(prices: Tiered) -> Iterator[tuple[int, int | None, Rate]]:
     bounds = [tier.above_input_tokens for tier in prices.tiers]
-    for smallest, largest, rate in zip([0, *(b + 1 for b in bounds)], [*bounds, None], [prices, *prices.tiers], strict=True):
-        yield smallest, largest, rate
+    yield from zip([0, *(b + 1 for b in bounds)], [*bounds, None], [prices, *prices.tiers], strict=True)

@@ -27,7 +27,11 @@ def blended_price(
     Raises:
         ValueError: a negative price, a share outside 0..1, or a ratio without tokens.
     """
-    price_in, price_out, share = decimal_of(input_usd_per_mtok), decimal_of(output_usd_per_mtok), decimal_of(cached_share)
+    price_in, price_out, share = (
+        decimal_of(input_usd_per_mtok),
+        decimal_of(output_usd_per_mtok),
+        decimal_of(cached_share),
+    )
     cached = price_in if cached_input_usd_per_mtok is None else decimal_of(cached_input_usd_per_mtok)
     tokens_in, tokens_out = ratio
     if min(price_in, price_out, cached) < 0:

@@ -122,7 +122,7 @@ def fold(
 ) -> Book:
     """The book as it was known at the end of `until`.
 
-    `looks` are the days, in order, on which each feed was looked at: a statement stays fresh while its feed is looked at.
+    `looks` are the days, in order, on which each feed was looked at: what it says stays fresh while it is looked at.
     """
     return _Fold(runs, until, looks or {}, releases).book()
 
@@ -420,4 +420,3 @@ def shipped_runs(history: Iterable[Any], listed: Iterable[Any]) -> list[Run]:
         )
         for each in listed
     ]
-

@@ -23,8 +23,8 @@ class Churn:
 def churn(a: Mapping[str, Decimal | float], b: Mapping[str, Decimal | float], top_n: int = TOP_N) -> Churn:
     """Who leaves the first `top_n` of `a` (endpoint_id -> value, the least first) and who enters those of `b`.
 
-    Of equal values the names decide (provider, model, SKU), so that the first places are always as many. Kendall's tau-b
-    (Kendall 1945) takes ties for ties.
+    Of equal values the names decide (provider, model, SKU), so that the first places are always as many. Kendall's
+    tau-b (Kendall 1945) takes ties for ties.
     """
     from scipy.stats import kendalltau  # noqa: PLC0415 - half a second to load
 

@@ -128,7 +128,9 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             reader = csv.DictReader(file)
             for row in reader:
                 if None in row or None in row.values():
-                    raise ConfigError(path, "has another number of cells than the header", line=reader.line_num, mend=MEND)
+                    raise ConfigError(
+                        path, "has another number of cells than the header", line=reader.line_num, mend=MEND
+                    )
                 yield reader.line_num, row
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(path, f"cannot be read: {error}", mend="restore the file from the package") from error
@@ -142,7 +144,9 @@ class _Cells:
         self.endpoint_id = f"{self.needed('provider', str)}/{self.needed('model', str)}@{self.needed('sku', str)}"
 
     def wrong(self, column: str, problem: str) -> ConfigError:
-        return ConfigError(self.path, f"{problem}, got {self.row.get(column)!r}", line=self.line, field=column, mend=MEND)
+        return ConfigError(
+            self.path, f"{problem}, got {self.row.get(column)!r}", line=self.line, field=column, mend=MEND
+        )
 
     def optional(self, column: str, read: Callable[[str], Read]) -> Read | None:
         text = self.row.get(column)

@@ -31,8 +31,8 @@ def price_as_of(
 ) -> dict[str, Any] | None:
     """The line of the book that a request pays; None: the endpoint had no price that day.
 
-    `moment` chooses the band (None: the hours outside of all bands), `input_tokens`, cached and written ones included, the
-    tier. `book` is the partition of one day of `price_book`: what was known at its end.
+    `moment` chooses the band (None: the hours outside of all bands), `input_tokens`, cached and written ones included,
+    the tier. `book` is the partition of one day of `price_book`: what was known at its end.
     """
     own = rows_in_force(book, day, service_tier=service_tier).filter(pl.col("endpoint_id") == endpoint_id)
     if own.is_empty():

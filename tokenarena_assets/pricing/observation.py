@@ -60,7 +60,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """A price as a feed states it; `effective_from` where it says since when, `stated_on` where it is of another day."""
+    """A price as a feed states it; `effective_from` where it says so, `stated_on` where it is of another day."""
 
     price: ListPrice
     service_tier: ServiceTier = STANDARD

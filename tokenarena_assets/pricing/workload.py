@@ -41,9 +41,10 @@ class WorkloadPrice:
 def workload_price(price: ListPrice, workload: Workload, day: date | None = None) -> WorkloadPrice:
     """The blend of `price` for `workload` on a UTC day (its weekday tells the bands; None: a Monday).
 
-    blend = (i ((1 - h - w) P_in + h P_cached + w P_write) + o m ((1 - r) P_out + r P_reasoning)) / (i + o), each P of the
-    tier that a request of `request_input_tokens` reaches (a cliff: it holds for all of its tokens), and the mean over the
-    minutes of the day's bands. A price that is not published is the input's, or the output's. Division is the last step.
+    blend = (i ((1 - h - w) P_in + h P_cached + w P_write) + o m ((1 - r) P_out + r P_reasoning)) / (i + o), each P of
+    the tier that a request of `request_input_tokens` reaches (a cliff: it holds for all of its tokens), and the mean
+    over the minutes of the day's bands. A price that is not published is the input's, or the output's. Division is the
+    last step.
 
     Raises:
         ValueError: a share outside 0..1, shares of input over 1 together, or a ratio without tokens.
@@ -72,7 +73,9 @@ def workload_price(price: ListPrice, workload: Workload, day: date | None = None
         minutes += own
     ratio = workload.input_ratio + workload.output_ratio
     if min(workload.input_ratio, workload.output_ratio) < 0 or ratio == 0:
-        raise ValueError(f"ratio must be of two counts, not both zero, got {workload.input_ratio, workload.output_ratio}")
+        raise ValueError(
+            f"ratio must be of two counts, not both zero, got {workload.input_ratio, workload.output_ratio}"
+        )
     return WorkloadPrice(total / (minutes * ratio), reached, len(met))
 
 
@@ -87,4 +90,3 @@ def _tokens_usd(
     )
     made = (1 - thought) * rate.output_usd_per_mtok + thought * rate.charged("reasoning_output_usd_per_mtok")
     return workload.input_ratio * given + workload.output_ratio * wordy * made
-

@@ -1,4 +1,4 @@
-"""What a request may have been billed: its usage, else an upper estimate by its characters where it was answered at all."""
+"""What a request may have been billed where it reported no usage: an upper estimate by its characters."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ from tokenarena_assets.context.records import Mode
 from tokenarena_assets.endpoints.catalog import Endpoint
 from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.probing.apis import adapter_for
-from tokenarena_assets.probing.billing import CHARS_PER_TOKEN_LOWER
 from tokenarena_assets.probing.before import ITEM_SUITES, Before
+from tokenarena_assets.probing.billing import CHARS_PER_TOKEN_LOWER
 from tokenarena_assets.probing.inputs import Anchors, Inputs, anchors_in_force, items_file_in_force
 from tokenarena_assets.suites import reading
 from tokenarena_assets.suites.fidelity.ask import SLOTS

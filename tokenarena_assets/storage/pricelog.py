@@ -38,13 +38,20 @@ class PriceLine:
 
 
 def record_look(
-    home: Home, at: datetime, feed: str, version: str, entries: Sequence[tuple[str, str, Any]], problem: str | None = None
+    home: Home,
+    at: datetime,
+    feed: str,
+    version: str,
+    entries: Sequence[tuple[str, str, Any]],
+    problem: str | None = None,
 ) -> Path | None:
     """Append what a feed has of each endpoint (endpoint_id, its own id there, its entry) under the UTC day of `at`.
 
     None: the day has the same already. A look that failed is recorded with its `problem`.
     """
-    body = [json.dumps({"endpoint_id": e, "key": k, "raw": raw}, default=_plain, sort_keys=True) for e, k, raw in entries]
+    body = [
+        json.dumps({"endpoint_id": e, "key": k, "raw": raw}, default=_plain, sort_keys=True) for e, k, raw in entries
+    ]
     content = sha256("\n".join([feed, version, problem or "", *body]).encode()).hexdigest()[:16]
     folder = home.raw_prices(at.astimezone(UTC).date())
     if any(folder.glob(f"feed={feed}.at=*.content={content}.jsonl.zst")):
@@ -53,7 +60,9 @@ def record_look(
     lines = [json.dumps(head | ({"problem": problem} if problem else {})), *body]
     path = folder / f"feed={feed}.at={at.astimezone(UTC):%H%M%S}Z.content={content}.jsonl.zst"
     with replacing(path) as temporary:
-        temporary.write_bytes(zstandard.ZstdCompressor(level=6, write_checksum=True).compress("\n".join(lines).encode()))
+        temporary.write_bytes(
+            zstandard.ZstdCompressor(level=6, write_checksum=True).compress("\n".join(lines).encode())
+        )
     return path
 
 
@@ -124,5 +133,7 @@ def read_releases(home: Home) -> list[dict[str, Any]]:
                 }
             )
         except (ValueError, KeyError, TypeError) as error:
-            raise TokenArenaError(f"{path}:{number}: is no release: {error!r}", mend="move that line out of the file") from None
+            raise TokenArenaError(
+                f"{path}:{number}: is no release: {error!r}", mend="move that line out of the file"
+            ) from None
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.pricing.feeds.feed import Parser, PriceFeed
@@ -14,7 +14,7 @@ from tokenarena_assets.pricing.feeds.shipped import ShippedFeed, parse_shipped
 from tokenarena_assets.pricing.observation import GENAI, LITELLM, MODELS_DEV, SHIPPED
 
 FEEDS_VARIABLE = "TOKENARENA_PRICE_FEEDS"
-PLACED = {MODELS_DEV: ModelsDevFeed, LITELLM: LiteLlmFeed}
+PLACED: Mapping[str, Callable[[str], PriceFeed]] = {MODELS_DEV: ModelsDevFeed, LITELLM: LiteLlmFeed}
 PARSERS: Mapping[str, Parser] = {
     SHIPPED: parse_shipped,
     GENAI: parse_genai,
@@ -24,7 +24,7 @@ PARSERS: Mapping[str, Parser] = {
 
 
 def configured_feeds(text: str | None = None) -> list[PriceFeed]:
-    """The shipped list, genai-prices, and those of TOKENARENA_PRICE_FEEDS: `models.dev=PATH_OR_URL,litellm=PATH_OR_URL`.
+    """The shipped list, genai-prices, and those of TOKENARENA_PRICE_FEEDS (`models.dev=PATH_OR_URL,litellm=...`).
 
     Raises:
         TokenArenaError: the variable names a feed that is not known, or no place.

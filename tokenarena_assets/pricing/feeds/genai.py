@@ -1,8 +1,8 @@
 """genai-prices as a feed: the snapshot inside the installed wheel, read without its look-up.
 
-Its look-up matches prefixes and answers for any day; here ids are compared as they are, and an entry speaks of the day on
-which it was read alone: prices of hours have no start date there and would reach back, variants start on the day that
-they were added. `data_snapshot.get_snapshot` is no part of the package's `__all__`: a contract test holds it.
+Its look-up matches prefixes and answers for any day; here ids are compared as they are, and an entry speaks of the day
+on which it was read alone: prices of hours have no start date there and would reach back, variants start on the day
+that they were added. `data_snapshot.get_snapshot` is no part of the package's `__all__`: a contract test holds it.
 """
 
 from __future__ import annotations
@@ -76,9 +76,7 @@ def snapshot_models() -> dict[str, dict[str, Any]]:
 def _plain_prices(prices: Any) -> list[dict[str, Any]]:
     if not isinstance(prices, list):
         return [{"constraint": None, "prices": _plain_price(prices)}]
-    return [
-        {"constraint": _plain_constraint(each.constraint), "prices": _plain_price(each.prices)} for each in prices
-    ]
+    return [{"constraint": _plain_constraint(each.constraint), "prices": _plain_price(each.prices)} for each in prices]
 
 
 def _plain_price(price: Any) -> dict[str, Any]:

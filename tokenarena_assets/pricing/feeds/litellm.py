@@ -1,4 +1,4 @@
-"""LiteLLM's price map as a feed: USD per token, so that all of it is multiplied by a million. A file, never the package."""
+"""LiteLLM's price map as a feed: USD per token, so all of it is times a million. Its file, never its package."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ def _standard(raw: Mapping[str, Any]) -> Any:
         if first > 0:
             raise ProblemError(f"unknown_tier: the first begins at {first}")
         return list_price(base | {"tiers": [fields | {"above_input_tokens": start} for start, fields in rest]})
-    tiers = []
+    tiers: list[dict[str, Any]] = []
     for name in raw:
         if (match := TIER.match(name)) is not None:
             suffix = f"_above_{match[1]}k_tokens"
-            own = {kind: amount(raw.get(field + suffix), PER_MTOK) for field, kind in KIND_OF.items()}
+            own: dict[str, Any] = {kind: amount(raw.get(field + suffix), PER_MTOK) for field, kind in KIND_OF.items()}
             tiers.append(own | {"above_input_tokens": int(match[1]) * 1000})
     tiers.sort(key=lambda each: int(each["above_input_tokens"]))
     return list_price(_fields(raw) | {"tiers": tiers})

@@ -70,7 +70,9 @@ def parse_models_dev(raw: Mapping[str, Any], wanted: Wanted, day: date) -> Seque
         if place.get("type") != "context" or not isinstance(place.get("size"), int):
             raise ProblemError(f"unknown_tier: {dict(place)}")
         tiers.append(_fields(tier) | {"above_input_tokens": place["size"]})
-    if not tiers and (over := _object(cost, "context_over_200k")):  # the older way to say it; beside tiers it repeats one
+    if not tiers and (
+        over := _object(cost, "context_over_200k")
+    ):  # the older way to say it; beside tiers it repeats one
         tiers.append(_fields(over) | {"above_input_tokens": OVER_200K})
     tiers.sort(key=lambda each: int(each["above_input_tokens"]))
     return [Stated(list_price(fields | {"tiers": tiers}))]
