@@ -6,6 +6,8 @@
 -- published: view
 -- rule cost_not_negative: cost_usd >= 0
 -- rule attempts_count_from_one: n_attempts >= 1
+-- rule estimated_within_attempts: n_attempts_estimated between 0 and n_attempts
+-- rule basis_of_a_cost: (cost_usd is null) = (cost_basis is null)
 -- column day: UTC day of the partition
 -- column request_id: identity of the probe that counts: the first answered one, else the first
 -- column round_id: round that sent it
@@ -19,6 +21,7 @@
 -- column tier: tier of difficulty of the endpoint's family
 -- column attempt: number of the counted try in its round, from 1
 -- column n_attempts: tries of the day, all rounds together
+-- column n_attempts_estimated: failed attempts that may have been billed (HTTP 2xx, no usage): counted by characters
 -- column outcome: class of the outcome, see docs/methodology.md
 -- column correct: official score; null where nothing can be graded
 -- column lenient_correct: score that also takes the last number of the text
@@ -26,9 +29,10 @@
 -- column extracted: answer as extracted; hostile text
 -- column detail: what the grader says of it; hostile text
 -- column text: visible answer; hostile text
--- column input_tokens: prompt tokens billed, all attempts; null: an answered one's are unknown
--- column output_tokens: output tokens billed, all attempts; null: an answered one's are unknown
--- column cost_usd: cost of all attempts at list price, USD; null: price or usage of an answered one unknown
+-- column input_tokens: prompt tokens of all attempts, estimated ones included; null: an answered one's are unknown
+-- column output_tokens: output tokens of all attempts, estimated ones included; null: an answered one's are unknown
+-- column cost_usd: cost of all attempts at list price, estimated ones included, USD; null: an answered one's is unknown
+-- column cost_basis: usage; usage_and_estimate: at least one failed attempt is estimated; null: there is no cost
 -- column grader_version: version of the grader
 -- column raw_file: file of the evidence in the day's raw folder
 -- column raw_line: line in that file, from 1
@@ -54,25 +58,52 @@ with attempts as (
     where requests.day = $day
 ),
 
--- A failed attempt without usage cost nothing that we know of; an answered one has a cost, known or not.
+-- A failed attempt that was answered with HTTP 2xx may have been billed although it reported no usage: it is counted by its
+-- characters, as the spending caps do. Any other failure without usage cost nothing that we know of. What was answered has
+-- a cost, known or not.
+costed as (
+    select
+        attempts.*,
+        attempts.is_missing and attempts.cost_usd is null and attempts.estimated_cost_usd is not null as is_estimated
+    from attempts
+),
+
 billed as (
     select
-        attempts.endpoint_id,
-        attempts.suite,
-        attempts.item_id,
+        costed.endpoint_id,
+        costed.suite,
+        costed.item_id,
         count(*) as n_attempts,
+        count(*) filter (where costed.is_estimated) as n_attempts_estimated,
         case
-            when bool_and(attempts.is_missing or attempts.input_tokens is not null) then sum(attempts.input_tokens)::bigint
+            when bool_and(costed.is_missing or costed.input_tokens is not null)
+                then
+                    sum(
+                        coalesce(
+                            costed.input_tokens, case when costed.is_estimated then costed.estimated_input_tokens end
+                        )
+                    )::bigint
         end as input_tokens,
         case
-            when bool_and(attempts.is_missing or attempts.output_tokens is not null) then sum(attempts.output_tokens)::bigint
+            when bool_and(costed.is_missing or costed.output_tokens is not null)
+                then
+                    sum(
+                        coalesce(
+                            costed.output_tokens, case when costed.is_estimated then costed.estimated_output_tokens end
+                        )
+                    )::bigint
         end as output_tokens,
         case
-            when bool_and(attempts.is_missing or attempts.cost_usd is not null)
-                then sum(attempts.cost_usd::decimal(38, 12))::double  -- exact, in whatever order it is summed
+            when bool_and(costed.is_missing or costed.cost_usd is not null)
+                then
+                    sum(
+                        -- exact, in whatever order it is summed
+                        coalesce(costed.cost_usd, case when costed.is_estimated then costed.estimated_cost_usd end)
+                        ::decimal(38, 12)
+                    )::double
         end as cost_usd
-    from attempts
-    group by attempts.endpoint_id, attempts.suite, attempts.item_id
+    from costed
+    group by costed.endpoint_id, costed.suite, costed.item_id
 ),
 
 counted as (
@@ -99,6 +130,7 @@ select
     counted.graded_tier as tier,
     counted.graded_attempt as attempt,
     billed.n_attempts,
+    billed.n_attempts_estimated,
     counted.outcome,
     counted.correct,
     counted.lenient_correct,
@@ -109,6 +141,10 @@ select
     billed.input_tokens,
     billed.output_tokens,
     billed.cost_usd,
+    case
+        when billed.cost_usd is not null
+            then case when billed.n_attempts_estimated > 0 then 'usage_and_estimate' else 'usage' end
+    end as cost_basis,
     counted.grader_version,
     counted.raw_file,
     counted.raw_line

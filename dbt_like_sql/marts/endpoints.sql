@@ -28,6 +28,7 @@
 -- column input_usd_per_mtok: list price of input, USD per million tokens
 -- column cached_input_usd_per_mtok: list price of cached input, USD per million tokens
 -- column output_usd_per_mtok: list price of output, USD per million tokens
+-- column price_json: the whole list price with context tiers and hours; null: none
 -- column fast_because: disclosed reason for output speeds over 5,000 tokens per second; null: none
 -- column note: note of the catalog
 -- column vendor_family: the vendor's own line of models; nothing is compared by it
@@ -56,6 +57,7 @@ with compared as (
             catalog_log.input_usd_per_mtok,
             catalog_log.cached_input_usd_per_mtok,
             catalog_log.output_usd_per_mtok,
+            catalog_log.price_json,
             catalog_log.fast_because,
             catalog_log.note,
             catalog_log.vendor_family,
@@ -102,6 +104,7 @@ select
     marked.input_usd_per_mtok,
     marked.cached_input_usd_per_mtok,
     marked.output_usd_per_mtok,
+    marked.price_json,
     marked.fast_because,
     marked.note,
     marked.vendor_family,

@@ -174,4 +174,4 @@ left join cost_per_correct
         and blended_prices.endpoint_id = cost_per_correct.endpoint_id
         and blended_prices.preset = cost_per_correct.mix
         and scorecard.domain = cost_per_correct.domain
-where blended_prices.day = $day
+where blended_prices.day = $day and blended_prices.population = 'probed'

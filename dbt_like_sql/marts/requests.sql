@@ -9,8 +9,9 @@
 -- rule speed_positive: output_speed_tok_s > 0
 -- rule speed_or_refusal: (output_speed_tok_s is null) = (speed_refusal is not null)
 -- rule gaps_not_negative: shortest_gap_ms >= 0
--- rule tokens_not_negative: least(input_tokens, cached_tokens, output_tokens, reasoning_tokens) >= 0
--- rule cost_not_negative: cost_usd >= 0
+-- rule tokens_not_negative: least(input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens) >= 0
+-- rule cost_not_negative: cost_usd >= 0 and estimated_cost_usd >= 0
+-- rule estimated_or_known: cost_usd is null or estimated_cost_usd is null
 -- column day: UTC day of the partition
 -- column round_id: round that sent the probe
 -- column request_id: identity of the probe: a hash of round, endpoint, suite and question
@@ -60,11 +61,16 @@
 -- column streaming_refusal: why one of the four before it is not known
 -- column input_tokens: prompt tokens billed, cached ones included
 -- column cached_tokens: prompt tokens read from the endpoint's cache
+-- column cache_write_tokens: prompt tokens written to the endpoint's cache
 -- column output_tokens: output tokens billed, reasoning included
 -- column reasoning_tokens: reasoning tokens, where reported
 -- column generated_events: events that brought generated text
 -- column generated_reads: socket reads that brought them
--- column cost_usd: cost at the list price that the round recorded, USD; null: price or usage unknown
+-- column estimated_input_tokens: prompt tokens by its characters where an answer of HTTP 2xx reported none: an upper estimate
+-- column estimated_output_tokens: output tokens by the characters received, the same
+-- column price_id: line of the price book, or of round_prices, that it pays, by its minute and size; null: no price is known
+-- column cost_usd: cost at that list price, USD; null: price or usage unknown
+-- column estimated_cost_usd: what it may have cost where usage is not known and HTTP was 2xx, by characters, USD
 -- column item_id: item that a quality probe asked
 -- column template_id: template that made the item
 -- column difficulty: difficulty of the template
@@ -135,11 +141,16 @@ select
     probe_log.streaming_refusal,
     probe_log.input_tokens,
     probe_log.cached_tokens,
+    probe_log.cache_write_tokens,
     probe_log.output_tokens,
     probe_log.reasoning_tokens,
     probe_log.generated_events,
     probe_log.generated_reads,
+    probe_log.estimated_input_tokens,
+    probe_log.estimated_output_tokens,
+    stg_probe_log.price_id,
     stg_probe_log.cost_usd,
+    stg_probe_log.estimated_cost_usd,
     probe_log.item_id,
     probe_log.template_id,
     probe_log.difficulty,

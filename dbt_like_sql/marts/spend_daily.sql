@@ -65,18 +65,13 @@ requested as (
         probe_log.input_tokens,
         probe_log.output_tokens,
         stg_probe_log.cost_usd,
-        catalog_log.input_usd_per_mtok is null as is_unpriced
+        stg_probe_log.price_id is null as is_unpriced
     from stg_probe_log
     inner join probe_log
         on
             stg_probe_log.day = probe_log.day
             and stg_probe_log.raw_file = probe_log.raw_file
             and stg_probe_log.raw_line = probe_log.raw_line
-    left join catalog_log
-        on
-            stg_probe_log.day = catalog_log.day
-            and stg_probe_log.round_id = catalog_log.round_id
-            and stg_probe_log.endpoint_id = catalog_log.endpoint_id
     where
         stg_probe_log.day = $day
         and stg_probe_log.endpoint_id is not null

@@ -4,7 +4,7 @@
 -- key: raw_file, raw_line
 -- not null: day, raw_file, raw_line
 -- published: view
--- rule cost_not_negative: cost_usd >= 0
+-- rule cost_not_negative: cost_usd >= 0 and estimated_cost_usd >= 0
 -- column day: UTC day of the partition
 -- column raw_file: file of the round in the day's raw folder
 -- column raw_line: line in that file, from 1
@@ -13,23 +13,23 @@
 -- column request_id: identity of the probe; null where it could not be read
 -- column round_id: round that the line names; null where it could not be read
 -- column endpoint_id: provider/model@sku; null where it could not be read
--- column cost_usd: cost at the list price that the round recorded, USD; null: price or usage unknown
+-- column price_id: line of the prices that the request pays, by its round, minute and size; null: no price is known
+-- column cost_usd: cost at that list price, USD; null: price or usage unknown
+-- column estimated_cost_usd: the same with tokens by characters where an answer of HTTP 2xx reported none, USD; null: unknown
 with judged_alone as (
     select
         probe_log.*,
         stg_rounds.void,
         stg_rounds.void_reason,
-        case
-            when probe_log.cached_tokens > probe_log.input_tokens then null
-            else
-                (
-                    (probe_log.input_tokens - coalesce(probe_log.cached_tokens, 0))::double
-                    * catalog_log.input_usd_per_mtok::double
-                    + coalesce(probe_log.cached_tokens, 0)::double
-                    * coalesce(catalog_log.cached_input_usd_per_mtok, catalog_log.input_usd_per_mtok)::double
-                    + probe_log.output_tokens::double * catalog_log.output_usd_per_mtok::double
-                ) / 1e6::double
-        end as cost_usd,
+        round_prices.price_id,
+        round_prices.input_usd_per_mtok::double as usd_in,
+        coalesce(round_prices.cached_input_usd_per_mtok, round_prices.input_usd_per_mtok)::double as usd_cached,
+        coalesce(round_prices.cache_write_usd_per_mtok, round_prices.input_usd_per_mtok)::double as usd_written,
+        round_prices.output_usd_per_mtok::double as usd_out,
+        coalesce(round_prices.reasoning_output_usd_per_mtok, round_prices.output_usd_per_mtok)::double as usd_thought,
+        coalesce(probe_log.cached_tokens, 0)::double as n_cached,
+        coalesce(probe_log.cache_write_tokens, 0)::double as n_written,
+        least(coalesce(probe_log.reasoning_tokens, 0), probe_log.output_tokens)::double as n_thought,
         coalesce(length(probe_log.text), 0) + coalesce(length(probe_log.reasoning), 0) as text_chars,
         -- The wait of a busy client for its own loop is no part of a round trip, and a connect that took a second lost its
         -- first packet (RFC 6298: it is sent again after one).
@@ -65,7 +65,9 @@ with judged_alone as (
                 or probe_log.ttft_ms > probe_log.ttfo_ms
                 or greatest(probe_log.ttft_ms, probe_log.ttfo_ms) > probe_log.e2e_ms
                 then 'stamps_out_of_order'
-            when probe_log.cached_tokens > probe_log.input_tokens then 'more_cached_than_input'
+            when
+                coalesce(probe_log.cached_tokens, 0) + coalesce(probe_log.cache_write_tokens, 0) > probe_log.input_tokens
+                then 'more_cached_than_input'
             when probe_log.reasoning_tokens > probe_log.output_tokens then 'more_reasoning_than_output'
             when
                 probe_log.suite in ('speed', 'parallel') and probe_log.cached_tokens > 0 and not probe_log.expects_cache
@@ -82,6 +84,19 @@ with judged_alone as (
             probe_log.day = catalog_log.day
             and probe_log.round_id = catalog_log.round_id
             and probe_log.endpoint_id = catalog_log.endpoint_id
+    left join round_prices
+        on
+            probe_log.day = round_prices.day
+            and probe_log.round_id = round_prices.round_id
+            and probe_log.endpoint_id = round_prices.endpoint_id
+            -- A cliff: its size decides the price of all of a request; one of unknown size pays as a small one.
+            and coalesce(probe_log.input_tokens, probe_log.estimated_input_tokens, 0) >= round_prices.min_input_tokens
+            and coalesce(probe_log.input_tokens, probe_log.estimated_input_tokens, 0)
+            <= coalesce(round_prices.max_input_tokens, 9223372036854775807)
+            and (isodow(probe_log.started_at) - 1) * 1440 + hour(probe_log.started_at) * 60 + minute(probe_log.started_at)
+            >= round_prices.from_minute
+            and (isodow(probe_log.started_at) - 1) * 1440 + hour(probe_log.started_at) * 60 + minute(probe_log.started_at)
+            < round_prices.to_minute
     where probe_log.day = $day
 ),
 
@@ -173,5 +188,30 @@ select
     judged.request_id,
     judged.round_id,
     judged.endpoint_id,
-    judged.cost_usd
+    judged.price_id,
+    case
+        when judged.n_cached + judged.n_written <= judged.input_tokens
+            then
+                (
+                    (judged.input_tokens::double - judged.n_cached - judged.n_written) * judged.usd_in
+                    + judged.n_cached * judged.usd_cached
+                    + judged.n_written * judged.usd_written
+                    + (judged.output_tokens::double - judged.n_thought) * judged.usd_out
+                    + judged.n_thought * judged.usd_thought
+                ) / 1e6::double
+    end as cost_usd,
+    case
+        when coalesce(judged.estimated_input_tokens, judged.estimated_output_tokens) is not null
+            then
+                (
+                    greatest(
+                        coalesce(judged.input_tokens, judged.estimated_input_tokens)::double
+                        - judged.n_cached - judged.n_written,
+                        0
+                    ) * judged.usd_in
+                    + judged.n_cached * judged.usd_cached
+                    + judged.n_written * judged.usd_written
+                    + coalesce(judged.output_tokens, judged.estimated_output_tokens)::double * judged.usd_out
+                ) / 1e6::double
+    end as estimated_cost_usd
 from judged

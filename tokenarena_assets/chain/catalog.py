@@ -8,11 +8,12 @@ from tokenarena_assets.chain import tables
 from tokenarena_assets.chain.drift_tables import DRIFT_TABLES
 from tokenarena_assets.chain.energy_tables import ENERGY_TABLES
 from tokenarena_assets.chain.fidelity_tables import FIDELITY_TABLES
+from tokenarena_assets.chain.price_tables import PRICE_TABLES
 from tokenarena_assets.chain.rank_tables import RANK_TABLES
 from tokenarena_assets.storage.sqlmodels import SqlModel, load_models
 from tokenarena_assets.storage.tables import TableSpec
 
-PYTHON_TABLES = (*tables.PYTHON_TABLES, *FIDELITY_TABLES, *DRIFT_TABLES, *ENERGY_TABLES, *RANK_TABLES)
+PYTHON_TABLES = (*tables.PYTHON_TABLES, *FIDELITY_TABLES, *DRIFT_TABLES, *ENERGY_TABLES, *PRICE_TABLES, *RANK_TABLES)
 
 
 @cache

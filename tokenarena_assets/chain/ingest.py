@@ -14,6 +14,8 @@ from pydantic import ValidationError
 
 from tokenarena_assets.chain.tables import CATALOG_LOG, PROBE_LOG, ROUND_LOG
 from tokenarena_assets.errors import NoEvidenceError
+from tokenarena_assets.pricing import ListPrice
+from tokenarena_assets.probing.billing import estimated_tokens, is_billable
 from tokenarena_assets.probing.record import ItemRecord, ProbeRecord, SampleRecord, UsageRecord
 from tokenarena_assets.probing.timing import Timing
 from tokenarena_assets.storage.home import Home
@@ -78,6 +80,8 @@ def probe_row(day: date, line: RawLine) -> dict[str, Any]:
     row |= {name: getattr(record.timing, name) for name in _OF_TIMING} | {"started_at": utc(record.started_at)}
     if (usage := record.usage) is not None:
         row |= {name: getattr(usage, name) for name in _OF_USAGE}
+    if record.source is None and is_billable(record.http_status):
+        row |= _estimates(line.data, record.usage)
     if (item := record.item) is not None:
         row |= {name: getattr(item, name) for name in _OF_ITEM} | {"gold": item.answer_value}
         row["item_source"] = item.source
@@ -89,6 +93,17 @@ def probe_row(day: date, line: RawLine) -> dict[str, Any]:
         row |= {f"source_{name}": getattr(source, name) for name in ("tool", "version", "file", "line")}
         row["cannot_tell"] = ", ".join(source.cannot_tell) or None
     return row
+
+
+def _estimates(data: bytes, usage: UsageRecord | None) -> dict[str, int]:
+    """Tokens by characters, of what an answer did not report."""
+    given, made = usage and usage.input_tokens, usage and usage.output_tokens
+    if given is not None and made is not None:
+        return {}
+    tokens_in, tokens_out = estimated_tokens(json.loads(data))
+    return ({"estimated_input_tokens": tokens_in} if given is None else {}) | (
+        {"estimated_output_tokens": tokens_out} if made is None else {}
+    )
 
 
 _COLUMNS = set(PROBE_LOG.column_names)
@@ -165,6 +180,7 @@ def _catalog_rows(day: date, found: RoundFiles) -> Iterable[dict[str, Any]]:
                 f"{name}_usd_per_mtok": _decimal(price.get(f"{name}_usd_per_mtok"))
                 for name in ("input", "cached_input", "output")
             },
+            "price_json": _price_json(endpoint.get("price")),
             "fast_because": endpoint.get("fast_because"),
             "max_usd_per_day": _usd((endpoint.get("limits") or {}).get("max_usd_per_day")),
             "forecast_requests": forecast.get("requests"),
@@ -179,6 +195,13 @@ def _catalog_rows(day: date, found: RoundFiles) -> Iterable[dict[str, Any]]:
 
 def _json(value: Any) -> str | None:
     return None if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _price_json(price: Any) -> str | None:
+    try:
+        return None if price is None else ListPrice.model_validate(price).canonical_json()
+    except ValidationError:  # of another version; its plain columns say what can be said
+        return None
 
 
 def _decimal(value: Any) -> Decimal | None:

@@ -9,6 +9,7 @@ import polars as pl
 
 from tokenarena_assets.chain.gates import is_scored
 from tokenarena_assets.chain.pooling import GENERATED_SUITES
+from tokenarena_assets.chain.price import PROBED
 from tokenarena_assets.chain.quality import MIX_WEIGHTS
 from tokenarena_assets.chain.tables import COST_PER_CORRECT
 from tokenarena_assets.endpoints.presets import Preset
@@ -31,6 +32,7 @@ def cost_per_correct(
     output tokens costs t (i + o) / o tokens at the preset's blended price. Domain `all` weighs math and code by fixed
     shares, and is there where both were asked and code was run.
     """
+    blended = blended.filter(pl.col("population") == PROBED)
     asked = answers.filter(pl.col("suite").is_in(GENERATED_SUITES)).with_columns(
         domain=pl.col("suite").str.strip_prefix("quality_")
     )

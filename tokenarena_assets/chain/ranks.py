@@ -173,7 +173,7 @@ def _cost(cards: Sequence[Row], costs: pl.DataFrame, preset: str) -> Order:
 
 def _price(cards: Sequence[Row], blended: pl.DataFrame, preset: str) -> Order:
     own = dict(
-        blended.filter(pl.col("preset") == preset)
+        blended.filter((pl.col("preset") == preset) & (pl.col("population") == "probed"))
         .select("endpoint_id", pl.col("blended_usd_per_mtok").cast(pl.Float64))
         .iter_rows()
     )

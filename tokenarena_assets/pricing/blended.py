@@ -7,8 +7,8 @@ from decimal import Decimal
 Number = Decimal | int | str | float
 
 
-def _decimal(value: Number) -> Decimal:
-    # A float is taken as it is written, 0.1 as one tenth.
+def decimal_of(value: Number) -> Decimal:
+    """A number as it is written: the float 0.1 is one tenth."""
     return value if isinstance(value, Decimal) else Decimal(str(value))
 
 
@@ -27,8 +27,12 @@ def blended_price(
     Raises:
         ValueError: a negative price, a share outside 0..1, or a ratio without tokens.
     """
-    price_in, price_out, share = _decimal(input_usd_per_mtok), _decimal(output_usd_per_mtok), _decimal(cached_share)
-    cached = price_in if cached_input_usd_per_mtok is None else _decimal(cached_input_usd_per_mtok)
+    price_in, price_out, share = (
+        decimal_of(input_usd_per_mtok),
+        decimal_of(output_usd_per_mtok),
+        decimal_of(cached_share),
+    )
+    cached = price_in if cached_input_usd_per_mtok is None else decimal_of(cached_input_usd_per_mtok)
     tokens_in, tokens_out = ratio
     if min(price_in, price_out, cached) < 0:
         raise ValueError("prices must not be negative")

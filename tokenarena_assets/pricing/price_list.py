@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -14,6 +16,15 @@ UsdPerMtok = Annotated[Decimal, Field(ge=0, le=100_000)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MINUTES_A_DAY = 24 * 60
+MINUTES_A_WEEK = 7 * MINUTES_A_DAY
+PER_MTOK = 1_000_000
+KINDS = (
+    "input_usd_per_mtok",
+    "cached_input_usd_per_mtok",
+    "cache_write_usd_per_mtok",
+    "output_usd_per_mtok",
+    "reasoning_output_usd_per_mtok",
+)
 
 
 class _Strict(BaseModel):
@@ -32,6 +43,46 @@ class Rate(_Strict):
     cached_input_usd_per_mtok: UsdPerMtok | None = None
     cache_write_usd_per_mtok: UsdPerMtok | None = None
     reasoning_output_usd_per_mtok: UsdPerMtok | None = None
+
+    def charged(self, kind: str) -> Decimal:
+        """The price of a kind of token, or what stands in for one that is not published."""
+        price: Decimal | None = getattr(self, kind)
+        if price is not None:
+            return price
+        return self.output_usd_per_mtok if kind.startswith("reasoning") else self.input_usd_per_mtok
+
+    def cost_usd(
+        self,
+        input_tokens: int,
+        output_tokens: int,
+        *,
+        cached_tokens: int = 0,
+        cache_write_tokens: int = 0,
+        reasoning_tokens: int = 0,
+    ) -> Decimal:
+        """What a request costs, USD; `input_tokens` and `output_tokens` are totals, the others are parts of them.
+
+        Parts that are more than their total are taken for no more than the total.
+        """
+        cached = min(cached_tokens, input_tokens)
+        written = min(cache_write_tokens, input_tokens - cached)
+        thought = min(reasoning_tokens, output_tokens)
+        return (
+            (input_tokens - cached - written) * self.input_usd_per_mtok
+            + cached * self.charged("cached_input_usd_per_mtok")
+            + written * self.charged("cache_write_usd_per_mtok")
+            + (output_tokens - thought) * self.output_usd_per_mtok
+            + thought * self.charged("reasoning_output_usd_per_mtok")
+        ) / PER_MTOK
+
+    @property
+    def is_free(self) -> bool:
+        """Input and output cost nothing: a trial or part of a plan, never to be ranked."""
+        return self.input_usd_per_mtok == 0 and self.output_usd_per_mtok == 0
+
+    def prices(self) -> dict[str, Decimal | None]:
+        """The prices by kind."""
+        return {kind: getattr(self, kind) for kind in KINDS}
 
 
 class Tier(Rate):
@@ -85,18 +136,23 @@ class Band(Tiered):
             raise ValueError("covers no time: from_utc and to_utc must differ, and weekdays must name some")
         return self
 
+    @property
+    def label(self) -> str:
+        """Its hours in words: `01:00-04:00 UTC`, with the weekdays where they are not all seven."""
+        hours = f"{self.from_utc:%H:%M}-{self.to_utc:%H:%M} UTC"
+        return hours if set(self.weekdays) == set(WEEKDAYS) else f"{hours} {' '.join(self.weekdays)}"
+
     def minutes(self) -> Iterator[tuple[int, int]]:
         """Its stretches of the week, in minutes from Monday 00:00 UTC, each [from, to)."""
         start, end = _minute(self.from_utc), _minute(self.to_utc)
         length = (end - start) % MINUTES_A_DAY
-        week = 7 * MINUTES_A_DAY
         for weekday in sorted({WEEKDAYS.index(name) for name in self.weekdays}):
             first = weekday * MINUTES_A_DAY + start
-            if first + length <= week:
+            if first + length <= MINUTES_A_WEEK:
                 yield first, first + length
             else:
-                yield first, week
-                yield 0, first + length - week
+                yield first, MINUTES_A_WEEK
+                yield 0, first + length - MINUTES_A_WEEK
 
 
 class ListPrice(Tiered):
@@ -114,8 +170,7 @@ class ListPrice(Tiered):
 
     def at(self, moment: datetime) -> Tiered:
         """The prices at a moment (one without a zone is taken for UTC)."""
-        utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        minute = utc.weekday() * MINUTES_A_DAY + utc.hour * 60 + utc.minute
+        minute = minute_of_week(moment)
         for band in self.bands:
             if any(first <= minute < end for first, end in band.minutes()):
                 return band
@@ -131,26 +186,75 @@ class ListPrice(Tiered):
         for prices in (self, *self.bands):
             met.append(prices)
             met += [tier for tier in prices.tiers if input_tokens > tier.above_input_tokens]
-        inputs = [(rate.input_usd_per_mtok, rate.cache_write_usd_per_mtok) for rate in met]
-        outputs = [(rate.output_usd_per_mtok, rate.reasoning_output_usd_per_mtok) for rate in met]
-        return Rate(
-            input_usd_per_mtok=max(price for pair in inputs for price in pair if price is not None),
-            output_usd_per_mtok=max(price for pair in outputs for price in pair if price is not None),
-        )
+        inputs = (rate.charged(kind) for rate in met for kind in KINDS[:3])
+        outputs = (rate.charged(kind) for rate in met for kind in KINDS[3:])
+        return Rate(input_usd_per_mtok=max(inputs), output_usd_per_mtok=max(outputs))
 
-    def shares_of_day(self, weekday: int) -> Sequence[tuple[Tiered, Decimal]]:
-        """The prices of a weekday (0 = Monday), each with its share of the day's minutes; the shares sum to 1."""
-        first, end = weekday * MINUTES_A_DAY, (weekday + 1) * MINUTES_A_DAY
-        shares: list[tuple[Tiered, Decimal]] = []
-        left = MINUTES_A_DAY
+    def shares_of_day(self, weekday: int, hours_utc: Collection[int] = ()) -> Sequence[tuple[Tiered, int]]:
+        """The prices met on a weekday (0 = Monday), each with how many minutes it is in force.
+
+        `hours_utc` keeps to those hours of the day (0 to 23); empty: all.
+        """
+        met: list[tuple[Tiered, int]] = []
+        wanted = sorted(set(hours_utc) or range(24))
+        spans = [(weekday * MINUTES_A_DAY + hour * 60, weekday * MINUTES_A_DAY + hour * 60 + 60) for hour in wanted]
+        left = 60 * len(spans)
         for band in self.bands:
-            own = sum(max(0, min(end, to) - max(first, start)) for start, to in band.minutes())
+            own = sum(max(0, min(end, to) - max(first, start)) for first, end in spans for start, to in band.minutes())
             if own:
-                shares.append((band, Decimal(own) / MINUTES_A_DAY))
+                met.append((band, own))
                 left -= own
-        if left:
-            shares.insert(0, (self, Decimal(left) / MINUTES_A_DAY))
-        return shares
+        return [(self, left), *met] if left else met
+
+    def stretches(self) -> list[tuple[int, int, Tiered]]:
+        """The week in minutes from Monday 00:00 UTC, each [from, to) with its prices, in order and without a gap."""
+        banded = sorted(((first, end, band) for band in self.bands for first, end in band.minutes()), key=_start)
+        found: list[tuple[int, int, Tiered]] = []
+        at = 0
+        for first, end, band in banded:
+            if first > at:
+                found.append((at, first, self))
+            found.append((first, end, band))
+            at = end
+        if at < MINUTES_A_WEEK:
+            found.append((at, MINUTES_A_WEEK, self))
+        return found
+
+    def canonical_json(self) -> str:
+        """One text of a price: the same for equal prices, however they were written (0.10 or 0.1)."""
+        return json.dumps(_plain(self.model_dump(exclude_defaults=True)), sort_keys=True, separators=(",", ":"))
+
+
+@lru_cache(maxsize=20_000)
+def price_of_json(text: str) -> ListPrice:
+    """The price of :meth:`ListPrice.canonical_json`, or of a catalog's record.
+
+    Raises:
+        pydantic.ValidationError: it is none.
+    """
+    return ListPrice.model_validate_json(text)
+
+
+def minute_of_week(moment: datetime) -> int:
+    """Minutes from Monday 00:00 UTC; a moment without a zone is taken for UTC."""
+    utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return utc.weekday() * MINUTES_A_DAY + utc.hour * 60 + utc.minute
+
+
+def _start(stretch: tuple[int, int, Tiered]) -> int:
+    return stretch[0]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    if isinstance(value, time):
+        return f"{value:%H:%M}"
+    if isinstance(value, dict):
+        return {name: _plain(entry) for name, entry in value.items() if entry is not None}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return value
 
 
 def _minute(value: time) -> int:

@@ -20,6 +20,7 @@ from tokenarena_assets.endpoints.catalog import Endpoint
 from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.probing.apis import adapter_for
 from tokenarena_assets.probing.before import ITEM_SUITES, Before
+from tokenarena_assets.probing.billing import CHARS_PER_TOKEN_LOWER
 from tokenarena_assets.probing.inputs import Anchors, Inputs, anchors_in_force, items_file_in_force
 from tokenarena_assets.suites import reading
 from tokenarena_assets.suites.fidelity.ask import SLOTS
@@ -40,8 +41,6 @@ HOURS_OF_A_ROUND = 3
 LAST_SLOT = SLOTS - 1
 FIRST_TOKEN_SUITES = frozenset({"greedy", "border", "logprobs"})  # which ask at temperature 0 how an answer begins
 THINKS = "not applicable: reasoning cannot be switched off"
-# An upper estimate for prompts in any public tokenizer: forecasts must not be too low.
-CHARS_PER_TOKEN_LOWER = 2
 CHAT_TEMPLATE_TOKENS = 16
 # A prompt of n tokens may come to this many times n (rarer tokenizers, chat template); it must fit all the same.
 FIT_MARGIN = 1.5
@@ -626,11 +625,10 @@ def usd_at_most(probe: Probe, endpoint: Endpoint) -> Decimal | None:
 
 
 def usd_of_tokens(tokens_in: int, tokens_out: int, endpoint: Endpoint) -> Decimal | None:
-    """What so many tokens cost at list price; None where the catalog has no price."""
-    price = endpoint.price
-    if price is None:
+    """What so many tokens cost at most, whatever their hour and kind; None where the catalog has no price."""
+    if endpoint.price is None:
         return None
-    return (tokens_in * price.input_usd_per_mtok + tokens_out * price.output_usd_per_mtok) / 1_000_000
+    return endpoint.price.dearest(tokens_in).cost_usd(tokens_in, tokens_out)
 
 
 def forecast(

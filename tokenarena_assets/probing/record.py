@@ -89,10 +89,11 @@ class StampsRecord(_Part):
 
 
 class UsageRecord(_Part):
-    """Normalised token counts and the provider's own block."""
+    """Normalised token counts and the provider's own block; `input_tokens` has cached and cache-written ones in it."""
 
     input_tokens: Count | None
     cached_tokens: Count | None
+    cache_write_tokens: Count | None = None
     output_tokens: Count | None
     reasoning_tokens: Count | None
     raw: dict[str, Any]

@@ -15,11 +15,10 @@ costs is seen to when it is sent (`retries.Purse`).
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -27,7 +26,8 @@ from pydantic import ValidationError
 
 from tokenarena_assets.endpoints.catalog import Endpoint
 from tokenarena_assets.pricing import ListPrice
-from tokenarena_assets.probing.plan import CHARS_PER_TOKEN_LOWER, ContextPlan, PlanOptions, Probe, usd_at_most
+from tokenarena_assets.probing.billing import estimated_tokens, is_billable
+from tokenarena_assets.probing.plan import ContextPlan, PlanOptions, Probe, usd_at_most
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import RoundFiles, is_being_written, records_of, rounds_of
 
@@ -43,7 +43,6 @@ CUT_ORDER = (
     ("speed",),
 )
 NOTHING = Decimal(0)
-PER_MTOK = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,36 +120,34 @@ def _prices(manifest: Mapping[str, Any]) -> dict[str, ListPrice]:
 
 
 def cost_of(record: Mapping[str, Any], price: ListPrice) -> Decimal:
-    """What one raw record cost at list price: its usage, else its characters, where it was answered at all."""
-    status = record.get("http_status")
-    answered = isinstance(status, int) and 200 <= status < 300
-    if record.get("source") is not None or not answered:
+    """What one raw record cost at list price: its usage, else its characters, where it was answered at all.
+
+    At the price of its hour and of its size. Where no moment is told, the dearest hour's.
+    """
+    if record.get("source") is not None or not is_billable(record.get("http_status")):
         return NOTHING
     usage = record.get("usage")
     usage = usage if isinstance(usage, dict) else {}
-    tokens_in, cached = _count(usage.get("input_tokens")), _count(usage.get("cached_tokens")) or 0
-    tokens_out = _count(usage.get("output_tokens"))
-    if tokens_in is None:
-        request = record.get("request")
-        body = request.get("body") if isinstance(request, dict) else None
-        tokens_in = _tokens_of(json.dumps(body, ensure_ascii=False))
-    if tokens_out is None:
-        tokens_out = sum(_tokens_of(record.get(channel)) for channel in ("text", "reasoning", "tool_arguments"))
-    cached = min(cached, tokens_in)
-    cached_price = price.cached_input_usd_per_mtok
-    if cached_price is None:
-        cached_price = price.input_usd_per_mtok
-    return (
-        (tokens_in - cached) * price.input_usd_per_mtok + cached * cached_price + tokens_out * price.output_usd_per_mtok
-    ) / PER_MTOK
+    tokens_in, tokens_out = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
+    if tokens_in is None or tokens_out is None:
+        estimated_in, estimated_out = estimated_tokens(record)
+        tokens_in = estimated_in if tokens_in is None else tokens_in
+        tokens_out = estimated_out if tokens_out is None else tokens_out
+    started = _moment(record.get("started_at"))
+    rate = price.dearest(tokens_in) if started is None else price.rate(started, tokens_in)
+    parts = {name: _count(usage.get(name)) or 0 for name in ("cached_tokens", "cache_write_tokens", "reasoning_tokens")}
+    return rate.cost_usd(tokens_in, tokens_out, **parts)
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _count(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def _tokens_of(text: object) -> int:
-    return -(-len(text) // CHARS_PER_TOKEN_LOWER) if isinstance(text, str) else 0
 
 
 def cut_back(

@@ -26,6 +26,15 @@ class Home:
         """The folder of a day's raw probe rounds."""
         return self.root / "raw" / "probes" / f"day={day.isoformat()}"
 
+    def raw_prices(self, day: date) -> Path:
+        """The folder of what price feeds said on a day."""
+        return self.root / "raw" / "prices" / f"day={day.isoformat()}"
+
+    @property
+    def price_releases(self) -> Path:
+        """Which quarantined prices a person has released, a line each."""
+        return self.root / "raw" / "prices" / "releases.jsonl"
+
     @property
     def rehearsal_marker(self) -> Path:
         """What marks a home of rehearsals (:mod:`tokenarena_assets.storage.rehearsal`)."""

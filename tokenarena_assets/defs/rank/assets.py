@@ -1,10 +1,12 @@
-"""Answers and prices -> dollars per correct answer -> scorecard -> leaderboard."""
+"""Answers and prices -> dollars per correct answer -> scorecard -> leaderboard -> churn of presets."""
 
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
+from tokenarena_assets.chain.churn import preset_churn as churn_of_day
+from tokenarena_assets.chain.price_tables import PRESET_CHURN
 from tokenarena_assets.chain.rank import cost_per_correct as costs_of_day
 from tokenarena_assets.chain.rank_tables import RANKS
 from tokenarena_assets.chain.ranks import rank_day
@@ -12,6 +14,7 @@ from tokenarena_assets.chain.tables import COST_PER_CORRECT
 from tokenarena_assets.defs.factory import python_asset, sql_assets
 from tokenarena_assets.defs.resources import Arena
 from tokenarena_assets.report.markdown import leaderboard_tables
+from tokenarena_assets.report.prices import churn_table
 from tokenarena_assets.storage.lake import Lake
 
 
@@ -42,6 +45,18 @@ def _show(lake: Lake, day: date) -> dict[str, Any]:
     return {"leaderboard": dg.MetadataValue.md(leaderboard_tables(lake.read("leaderboard", day)))}
 
 
+def _churn(arena: Arena, day: date) -> None:
+    lake = arena.lake
+    names = [preset.name for preset in arena.presets()]
+    table = churn_of_day(day, lake.read("blended_prices", day), lake.read("leaderboard", day), names)
+    lake.write("preset_churn", day, table)
+
+
+def _show_churn(lake: Lake, day: date) -> dict[str, Any]:
+    return {"churn": dg.MetadataValue.md(churn_table(lake.read("preset_churn", day)))}
+
+
 cost_per_correct = python_asset(COST_PER_CORRECT, ["answers", "blended_prices"], _cost)
 rank_models = sql_assets("rank", {"leaderboard": _show})
 ranks = python_asset(RANKS, list(RANKED.values()), _rank)
+preset_churn = python_asset(PRESET_CHURN, ["blended_prices", "leaderboard"], _churn, _show_churn)

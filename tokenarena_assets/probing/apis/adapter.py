@@ -21,7 +21,7 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts, normalised: `input_tokens` includes cached ones, `output_tokens` includes reasoning.
+    """Token counts: `input_tokens` includes what was read from and written to a cache, `output_tokens` reasoning.
 
     None is a count that the provider did not report; `raw` is its own block, merged where it came in parts.
     """
@@ -31,6 +31,7 @@ class Usage:
     output_tokens: int | None
     reasoning_tokens: int | None
     raw: dict[str, Any]
+    cache_write_tokens: int | None = None
 
 
 @dataclass(slots=True)

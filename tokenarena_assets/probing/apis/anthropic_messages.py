@@ -66,6 +66,7 @@ class AnthropicMessages(Adapter):
             output_tokens=count_of(block.get("output_tokens")),
             reasoning_tokens=count_of(dict_of(block.get("output_tokens_details")).get("thinking_tokens")),
             raw=block,
+            cache_write_tokens=written,
         )
 
 

@@ -215,8 +215,8 @@ def _whole_body_error(event: dict[str, Any]) -> str | None:
 def openai_usage(block: dict[str, Any]) -> Usage:
     """Normalised counts of a usage block with OpenAI's names, old (`prompt_tokens`) or new (`input_tokens`).
 
-    Where `total` exceeds input plus output, one of the two leaves something out: the cached tokens, where exactly they
-    are missing, else the reasoning (xAI's habit, and that of Google's compatible API).
+    Where `total` exceeds input plus output, one of the two leaves something out: the cached tokens (those written
+    too), where exactly they are missing, else the reasoning (xAI's habit, and that of Google's compatible API).
     """
     prompt_details = dict_of(block.get("prompt_tokens_details") or block.get("input_tokens_details"))
     output_details = dict_of(block.get("completion_tokens_details") or block.get("output_tokens_details"))
@@ -230,11 +230,16 @@ def openai_usage(block: dict[str, Any]) -> Usage:
         block.get("prompt_cache_hit_tokens"),
         block.get("cache_read_input_tokens"),
     )
+    written = first_count(
+        prompt_details.get("cache_write_tokens"),
+        prompt_details.get("cache_creation_tokens"),
+        block.get("cache_creation_input_tokens"),
+    )
     total = count_of(block.get("total_tokens"))
     if given is not None and total is not None:
         missing = total - given - (output or 0)
-        if missing > 0 and missing == cached and missing != reasoning and output is not None:
+        if missing > 0 and missing == (cached or 0) + (written or 0) and missing != reasoning and output is not None:
             given += missing
         else:
             output = max(output or 0, total - given)
-    return Usage(given, cached, output, reasoning, raw=block)
+    return Usage(given, cached, output, reasoning, raw=block, cache_write_tokens=written)
