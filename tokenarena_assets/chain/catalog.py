@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import cache
 
 from tokenarena_assets.chain import tables
+from tokenarena_assets.chain.audit_tables import AUDIT_TABLES
 from tokenarena_assets.chain.drift_tables import DRIFT_TABLES
 from tokenarena_assets.chain.fidelity_tables import FIDELITY_TABLES
 from tokenarena_assets.storage.sqlmodels import SqlModel, load_models
 from tokenarena_assets.storage.tables import TableSpec
 
-PYTHON_TABLES = (*tables.PYTHON_TABLES, *FIDELITY_TABLES, *DRIFT_TABLES)
+PYTHON_TABLES = (*tables.PYTHON_TABLES, *FIDELITY_TABLES, *DRIFT_TABLES, *AUDIT_TABLES)
 
 
 @cache

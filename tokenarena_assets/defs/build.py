@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from tokenarena_assets.defs import clean, context, drift, fidelity, measure, price, probe, publish, quality, rank
+from tokenarena_assets.defs import audit, clean, context, drift, fidelity, measure, price, probe, publish, quality, rank
 from tokenarena_assets.defs.drift.sensors import SENSORS
 from tokenarena_assets.defs.jobs import JOBS, SCHEDULES
 from tokenarena_assets.defs.progress import progress_logger
@@ -16,7 +16,7 @@ from tokenarena_assets.defs.resources import Arena
 from tokenarena_assets.errors import TokenArenaError
 
 EXECUTOR_VARIABLE = "TOKENARENA_EXECUTOR"
-STAGES = (probe, clean, measure, price, quality, context, fidelity, drift, rank, publish)
+STAGES = (probe, clean, measure, price, quality, context, fidelity, drift, audit, rank, publish)
 
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:

@@ -13,7 +13,10 @@ from tokenarena_assets.errors import ConfigError
 
 
 class Preset(BaseModel):
-    """A workload: its input:output token ratio, the size of one request and the share of input read from cache."""
+    """A workload: its input:output token ratio, the size of one request and the share of input read from cache.
+
+    `deadline_s`: after how long an answer is of no use any more.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -23,6 +26,7 @@ class Preset(BaseModel):
     output_ratio: Annotated[int, Field(ge=1, le=1_000_000)]
     request_input_tokens: Annotated[int, Field(gt=0)]
     cached_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    deadline_s: Annotated[float, Field(gt=0, le=3600)] | None = None
 
 
 class Presets(BaseModel):

@@ -1,0 +1,1 @@
+"""Commands of `tokenarena`, one module a part; each registers itself with the application."""
