@@ -1,9 +1,9 @@
 """How far families' own token counts lie from o200k_base, by kind of text: makes facts/tokenizer_spread.csv.
 
-    python benchmarks/tokenizer_spread.py --tokenizers DIR --public-sets DIR > tokenarena_assets/facts/tokenizer_spread.csv
+    python benchmarks/tokenizer_spread.py --tokenizers DIR --public-sets DIR
 
-DIR of tokenizers: <family>.json, each the tokenizer.json of a model's repository. The corpora are what answers to our own
-probes are like: public solutions in prose with sums, Python, and questions of our suites in many languages and scripts;
+DIR of tokenizers: <family>.json, each the tokenizer.json of a model's repository. The corpora are what answers to our
+own probes are like: public solutions in prose with sums, Python, questions of our suites in many languages and scripts;
 sums without prose are made here. Texts go into the kind that the audit would put them in.
 """
 

@@ -154,6 +154,8 @@ def summarise(answers: Sequence[AnswerCounts], *, exact: bool) -> BillingSummary
 def _ratio(above: Sequence[float], below: Sequence[float]) -> RatioOfSums:
     if not below or not sum(below):
         return RatioOfSums(None, None, None, len(below), 0.0)
+    if not sum(above):
+        return RatioOfSums(0.0, 0.0, 0.0, len(below), float(sum(below)))
     return ratio_with_interval(above, below, range(len(below)))
 
 
@@ -197,7 +199,8 @@ def _input_line(answers: Sequence[AnswerCounts]) -> tuple[InputLine, tuple[float
     rows = np.random.default_rng(0).integers(0, len(x), size=(RESAMPLES, len(x)))
     slopes, _ = _least_squares(x[rows], y[rows])
     lo, hi = (float(np.nanquantile(slopes, q)) for q in (0.025, 0.975))
-    return InputLine(float(slope[0]), min(lo, float(slope[0])), max(hi, float(slope[0])), float(overhead[0]), len(x)), error
+    value = float(slope[0])
+    return InputLine(value, min(lo, value), max(hi, value), float(overhead[0]), len(x)), error
 
 
 def _least_squares(

@@ -55,7 +55,7 @@ BILLING_REQUESTS = TableSpec(
         Column("counted_reasoning_tokens", "tokens of the reasoning that was shown, inline thought included", INT),
         Column("counted_reasoning_lo", "least that the family's own tokenizer may make of it", REAL),
         Column("counted_reasoning_hi", "most", REAL),
-        Column("end_tokens", "1 where the answer ended by itself: the end-of-text token is billed without an event", INT),
+        Column("end_tokens", "1 where the answer ended by itself: that token is billed and sends no event", INT),
         Column("counted_output_tokens", "answer, shown reasoning and end", INT),
         Column("counted_output_lo", "least that the family's own tokenizer may make of it, without its end", REAL),
         Column("counted_output_hi", "most, with marks around reasoning where there is some", REAL),
@@ -72,8 +72,8 @@ BILLING_REQUESTS = TableSpec(
 BILLING_AUDIT = TableSpec(
     name="billing_audit",
     description=(
-        "Does an endpoint bill what its text holds? Output, input and reported cost against our own count, of up to 200 "
-        "answers a day."
+        "Does an endpoint bill what its text holds? Output, input and reported cost against our own count, of up to "
+        "200 answers a day."
     ),
     grain="one endpoint",
     group="audit",
@@ -119,7 +119,7 @@ BILLING_AUDIT = TableSpec(
         Column("output_error_lo", "the ratio that an honest endpoint may have by this tokenizer, least", REAL),
         Column("output_error_hi", "most", REAL),
         Column("output_verdict", VERDICT_WORDS, TEXT),
-        Column("input_slope", "prompt tokens billed for each that was counted; null: prompts too alike or too few", REAL),
+        Column("input_slope", "prompt tokens billed for each counted; null: prompts too alike or too few", REAL),
         Column("input_slope_lo", "its 95 % interval, lower", REAL),
         Column("input_slope_hi", "upper", REAL),
         Column("template_overhead_tokens", "prompt tokens billed with each request beside its text", REAL),
@@ -133,7 +133,7 @@ BILLING_AUDIT = TableSpec(
         Column("reported_cost_ratio_lo", "its 95 % interval, lower", REAL),
         Column("reported_cost_ratio_hi", "upper", REAL),
         Column("n_reported_cost", "requests that it rests on", INT),
-        Column("bills_more_than_text", "more is billed, of output or input, than the text holds by any tokenizer", FLAG),
+        Column("bills_more_than_text", "more is billed, output or input, than the text holds by any tokenizer", FLAG),
         Column("findings", "kinds of billing_evidence, comma-separated; empty: none", TEXT),
         Column("claim", "what may be said, in one sentence or more", TEXT),
     ),
@@ -162,8 +162,8 @@ CAUSES = ("rate_limited", "refused", "server_error", "stalled", "cut", "unreacha
 ANSWERS_IN_TIME = TableSpec(
     name="answers_in_time",
     description=(
-        "Failures as cost: how often no answer comes within a deadline, and dollars per correct answer in time. Of fresh "
-        "quality items, retries and their waiting included."
+        "Failures as cost: how often no answer comes within a deadline, and dollars per correct answer in time. Of "
+        "fresh quality items, retries and their waiting included."
     ),
     grain="one endpoint and deadline",
     group="audit",
@@ -193,7 +193,7 @@ ANSWERS_IN_TIME = TableSpec(
         Column("p_no_answer_lo", "its 95 % Wilson interval, lower", REAL),
         Column("p_no_answer_hi", "upper", REAL),
         Column("usd_per_correct_in_time", "cost of all attempts / right answers in time, USD", REAL),
-        Column("usd_per_correct_in_time_lo", "its 95 % interval, lower; with none right in time: the bound it is above", REAL),
+        Column("usd_per_correct_in_time_lo", "its 95 % interval, lower; none right in time: it is above", REAL),
         Column("usd_per_correct_in_time_hi", "upper; null: not bounded", REAL),
         Column("n_cost", "items that it rests on", INT),
         Column("note", "why there is no ratio", TEXT),
@@ -219,7 +219,7 @@ NO_ANSWER_DAILY = TableSpec(
         Column(
             "cause",
             "how the first attempt failed: rate_limited (429), refused (3xx, 4xx), server_error (5xx, an error in the "
-            "stream), stalled (timeouts), cut, unreachable, no_text (empty, filtered); or too_slow: it was answered late",
+            "stream), stalled (timeouts), cut, unreachable, no_text (empty, filtered); or too_slow: answered late",
             TEXT,
         ),
         Column("n", "items without an answer in time for this cause", INT),

@@ -1,4 +1,4 @@
-"""The billing audit of a day: sampled answers with their raw lines -> counts -> one summary an endpoint, with evidence."""
+"""The billing audit of a day: sampled answers and their raw lines -> counts -> one audit an endpoint, with evidence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from typing import Any
 
 import polars as pl
 
-from tokenarena_assets.billing import AnswerCounts, Counted, Finding, findings_of, reported_cost_usd, summarise, usage_shape
+from tokenarena_assets.billing import (
+    AnswerCounts,
+    Counted,
+    Finding,
+    findings_of,
+    reported_cost_usd,
+    summarise,
+    usage_shape,
+)
 from tokenarena_assets.chain.audit_tables import BILLING_AUDIT, BILLING_EVIDENCE, BILLING_REQUESTS
 from tokenarena_assets.errors import NoEvidenceError
 from tokenarena_assets.probing.apis.finish import finish_class_of

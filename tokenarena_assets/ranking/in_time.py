@@ -52,10 +52,6 @@ def no_answer_in_time(
     Raises:
         ValueError: the lengths differ.
     """
-    late = [
-        cause or TOO_SLOW
-        for wait, cause in zip(waits_s, causes, strict=True)
-        if wait is None or wait > deadline_s
-    ]
+    late = [cause or TOO_SLOW for wait, cause in zip(waits_s, causes, strict=True) if wait is None or wait > deadline_s]
     n = len(waits_s)
     return wilson(len(late), n), {cause: wilson(count, n) for cause, count in Counter(late).items()}

@@ -41,7 +41,7 @@ def billing_rows(rows: Sequence[Row]) -> list[list[str]]:
             _verdict(row, "input"),
             "-" if row["template_overhead_tokens"] is None else f"{row['template_overhead_tokens']:.1f}",
             "-" if row["hidden_reasoning_share"] is None else f"{row['hidden_reasoning_share']:.1%}",
-            "not reported" if not row["n_reported_cost"] else _ratio(row, "reported_cost_ratio", row["n_reported_cost"]),
+            _ratio(row, "reported_cost_ratio", row["n_reported_cost"]) if row["n_reported_cost"] else "not reported",
             "-" if row["tokenizer"] is None else f"{row['tokenizer']} ({row['tokenizer_basis']})",
             f"{row['n_audited']} of {row['n_answered']}",
         ]

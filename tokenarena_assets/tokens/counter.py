@@ -38,8 +38,8 @@ class TokenCounter:
 class TokenizerFiles:
     """Tokenizers by model family, each read once.
 
-    A family's own is `<folder>/<model_family>.json` (a Hugging Face `tokenizer.json`), of the embedded fleet that in its
-    weights. `folder` empty: the environment's `TOKENARENA_TOKENIZERS`, else none.
+    A family's own is `<folder>/<model_family>.json` (a Hugging Face `tokenizer.json`), of the embedded fleet that in
+    its weights. `folder` empty: the environment's `TOKENARENA_TOKENIZERS`, else none.
     """
 
     def __init__(self, folder: str = "") -> None:

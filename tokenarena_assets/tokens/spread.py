@@ -19,7 +19,28 @@ MARGIN = 0.05
 Kind = Literal["english", "latin", "code", "digits", "other_scripts"]
 KINDS: tuple[Kind, ...] = ("english", "latin", "code", "digits", "other_scripts")
 # Words of English that no other language with the same letters uses as often.
-ENGLISH = frozenset("the of and to that was with for his her they she he you are had at from by what how it".split())
+ENGLISH = frozenset(
+    {
+        "the",
+        "of",
+        "and",
+        "to",
+        "that",
+        "was",
+        "with",
+        "for",
+        "his",
+        "her",
+        "they",
+        "she",
+        "he",
+        "you",
+        "are",
+        "had",
+        "at",
+    }
+    | {"from", "by", "what", "how", "it"}
+)
 WORD = re.compile(r"[^\W\d_]+")
 CODE_MARK = re.compile(r"[_(){}\[\]=;<>]|  +")
 

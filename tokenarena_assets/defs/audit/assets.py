@@ -66,7 +66,8 @@ def billing(context: dg.AssetExecutionContext, arena: Arena) -> Iterator[dg.Mate
 
 @dg.multi_asset(
     specs=[
-        asset_spec(spec, ["answer_waits", "endpoints"], kinds={"python", "polars", "parquet"}) for spec in IN_TIME_TABLES
+        asset_spec(spec, ["answer_waits", "endpoints"], kinds={"python", "polars", "parquet"})
+        for spec in IN_TIME_TABLES
     ],
     check_specs=[check for spec in IN_TIME_TABLES for check in check_specs(spec)],
     backfill_policy=dg.BackfillPolicy.single_run(),
