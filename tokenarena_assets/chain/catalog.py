@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from tokenarena_assets.chain import tables
+from tokenarena_assets.chain.audit_tables import AUDIT_TABLES
 from tokenarena_assets.chain.drift_tables import DRIFT_TABLES
 from tokenarena_assets.chain.energy_tables import ENERGY_TABLES
 from tokenarena_assets.chain.fidelity_tables import FIDELITY_TABLES
@@ -13,7 +14,15 @@ from tokenarena_assets.chain.rank_tables import RANK_TABLES
 from tokenarena_assets.storage.sqlmodels import SqlModel, load_models
 from tokenarena_assets.storage.tables import TableSpec
 
-PYTHON_TABLES = (*tables.PYTHON_TABLES, *FIDELITY_TABLES, *DRIFT_TABLES, *ENERGY_TABLES, *PRICE_TABLES, *RANK_TABLES)
+PYTHON_TABLES = (
+    *tables.PYTHON_TABLES,
+    *AUDIT_TABLES,
+    *DRIFT_TABLES,
+    *ENERGY_TABLES,
+    *FIDELITY_TABLES,
+    *PRICE_TABLES,
+    *RANK_TABLES,
+)
 
 
 @cache

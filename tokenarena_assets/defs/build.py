@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from tokenarena_assets.defs import (
+    audit,
     clean,
     context,
     drift,
@@ -28,7 +29,7 @@ from tokenarena_assets.defs.resources import Arena
 from tokenarena_assets.errors import TokenArenaError
 
 EXECUTOR_VARIABLE = "TOKENARENA_EXECUTOR"
-STAGES = (probe, clean, measure, price, quality, context, fidelity, drift, energy, rank, publish)
+STAGES = (probe, clean, measure, price, quality, context, fidelity, drift, audit, energy, rank, publish)
 
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:

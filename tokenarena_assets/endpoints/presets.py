@@ -19,7 +19,8 @@ class Preset(BaseModel):
     """A workload: its input:output token ratio and the size of one request.
 
     Shares are of input tokens (read from cache, written to it) and of output tokens (reasoning). `hours_utc` are the
-    hours of the day (0 to 23) at which it is run, where prices depend on them; left out: all.
+    hours of the day (0 to 23) at which it is run, where prices depend on them; left out: all. `deadline_s`: after how
+    long an answer is of no use any more.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -33,6 +34,7 @@ class Preset(BaseModel):
     cache_write_share: Share = 0.0
     reasoning_share: Share = 0.0
     hours_utc: tuple[Annotated[int, Field(ge=0, le=23)], ...] = ()
+    deadline_s: Annotated[float, Field(gt=0, le=3600)] | None = None
 
     @model_validator(mode="after")
     def _shares_of_one_whole(self) -> Self:

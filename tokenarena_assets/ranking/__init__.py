@@ -1,5 +1,6 @@
 """Orders endpoints, and says which of them cannot be told apart."""
 
+from tokenarena_assets.ranking.in_time import cost_per_correct_in_time, no_answer_in_time
 from tokenarena_assets.ranking.per_correct import Candidate, GradedItem, Ranked, item_weights, rank_per_correct
 from tokenarena_assets.ranking.places import (
     ClosePair,
@@ -20,7 +21,9 @@ __all__ = [
     "RankIntervals",
     "Ranked",
     "close_pairs",
+    "cost_per_correct_in_time",
     "item_weights",
+    "no_answer_in_time",
     "normal_p_values",
     "rank_from_p_values",
     "rank_intervals",
