@@ -1,11 +1,12 @@
 """Modeled energy of inference endpoints: intervals from public facts, fitted on energy that others measured."""
 
 from tokenarena_assets.energy.comparison import Comparison, compare
+from tokenarena_assets.energy.constants import CPU
 from tokenarena_assets.energy.disclosed import decode_energy_j_per_token, energy_from_throughput
 from tokenarena_assets.energy.draws import DEFAULT_SEED, EnergyDraws, energy_draws
 from tokenarena_assets.energy.facts import facts, load_facts
 from tokenarena_assets.energy.interval import MODEL_VERSION, energy_interval
-from tokenarena_assets.energy.records import CPU, EnergyEndpoint, EnergyInterval, Interval, Workload
+from tokenarena_assets.energy.records import EnergyEndpoint, EnergyInterval, Interval, Workload
 
 __all__ = [
     "CPU",

@@ -10,7 +10,14 @@ import numpy as np
 from tokenarena_assets.energy.constants import Facts
 from tokenarena_assets.energy.draws import DEFAULT_SEED, EndpointDraws, draw_endpoint
 from tokenarena_assets.energy.facts import facts
-from tokenarena_assets.energy.records import EnergyEndpoint, EnergyInterval, Interval, Workload, as_endpoint, as_workload
+from tokenarena_assets.energy.records import (
+    EnergyEndpoint,
+    EnergyInterval,
+    Interval,
+    Workload,
+    as_endpoint,
+    as_workload,
+)
 from tokenarena_assets.energy.streams import Array
 
 MODEL_VERSION = "energy-1"
