@@ -26,30 +26,41 @@ def catalog() -> list[EnergyEndpoint]:
     ]
 
 
+def seconds() -> tuple[float, float]:
+    """Wall and processor time."""
+    return time.perf_counter(), time.process_time()
+
+
+def since(start: tuple[float, float]) -> tuple[float, float]:
+    """Wall and processor seconds since then."""
+    return time.perf_counter() - start[0], time.process_time() - start[1]
+
+
 def main() -> None:
     """Time draws and intervals, and see that the digits are the same again."""
     endpoints = catalog()
-    start = time.perf_counter()
+    start = seconds()
     for preset in PRESETS:
         energy_draws(endpoints, preset, DRAWS, SEED)
-    draws_s = time.perf_counter() - start
-    start = time.perf_counter()
+    draws_s = since(start)
+    start = seconds()
     digest = hashlib.sha256()
     for preset in PRESETS:
         for endpoint in endpoints:
             digest.update(repr(energy_interval(endpoint, preset, DRAWS, SEED)).encode())
-    intervals_s = time.perf_counter() - start
+    intervals_s = since(start)
     peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     alone = energy_draws(endpoints[-1:], PRESETS[0], DRAWS, SEED).energy_j[0]
     among = energy_draws(endpoints, PRESETS[0], DRAWS, SEED).energy_j[-1]
-    print(
-        f"{ENDPOINTS} endpoints x {len(PRESETS)} presets x {DRAWS} draws: draws {draws_s:.1f} s, intervals with drivers "
-        f"{intervals_s:.1f} s; limit {LIMIT_S:.0f} s each; peak memory {peak_gb:.2f} GB, limit {LIMIT_GB:.0f} GB"
-    )
+    print(f"{ENDPOINTS} endpoints x {len(PRESETS)} presets x {DRAWS} draws; limits {LIMIT_S:g} s, {LIMIT_GB:g} GB")
+    for what, took in (("draws", draws_s), ("intervals with drivers", intervals_s)):
+        print(f"{what:<24} {took[0]:5.1f} s, processor {took[1]:5.1f} s")
+    print(f"peak memory {peak_gb:.2f} GB")
     print(f"digits of this seed {digest.hexdigest()[:12]}; alone as among others: {np.array_equal(alone, among)}")
-    for what, value, limit in (("draws", draws_s, LIMIT_S), ("intervals", intervals_s, LIMIT_S), ("GB", peak_gb, LIMIT_GB)):
-        if value > limit:
-            raise SystemExit(f"{what}: {value:.2f} is over the limit of {limit:g}")
+    # The processor's time: that of the wall is also that of whoever else uses the machine.
+    over = [what for what, took in (("draws", draws_s), ("intervals", intervals_s)) if took[1] > LIMIT_S]
+    if over or peak_gb > LIMIT_GB:
+        raise SystemExit(f"over the limit: {', '.join(over) or 'memory'}")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 from tokenarena_assets.energy.comparison import Comparison, compare
 from tokenarena_assets.energy.constants import CPU
 from tokenarena_assets.energy.disclosed import decode_energy_j_per_token, energy_from_throughput
-from tokenarena_assets.energy.draws import DEFAULT_SEED, EnergyDraws, energy_draws
+from tokenarena_assets.energy.draws import DEFAULT_SEED, EndpointDraws, EnergyDraws, draw_endpoint, energy_draws
 from tokenarena_assets.energy.facts import facts, load_facts
-from tokenarena_assets.energy.interval import MODEL_VERSION, energy_interval
+from tokenarena_assets.energy.interval import MODEL_VERSION, energy_interval, summary
 from tokenarena_assets.energy.records import EnergyEndpoint, EnergyInterval, Interval, Workload
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "DEFAULT_SEED",
     "MODEL_VERSION",
     "Comparison",
+    "EndpointDraws",
     "EnergyDraws",
     "EnergyEndpoint",
     "EnergyInterval",
@@ -20,9 +21,11 @@ __all__ = [
     "Workload",
     "compare",
     "decode_energy_j_per_token",
+    "draw_endpoint",
     "energy_draws",
     "energy_from_throughput",
     "energy_interval",
     "facts",
     "load_facts",
+    "summary",
 ]

@@ -25,13 +25,18 @@ def likely_shape(params_total_b: ArrayLike, params_active_b: ArrayLike, facts: F
     """Weighted geometric mean over the table of architectures, by closeness in total and active parameters (billions).
 
     Weight 1 / (d^2 + 0.01^2) with d the distance of the logarithms: a model of the very size decides alone, which is
-    meant. Where both arguments are arrays of shape (n,), so are the results.
+    meant. Arguments are numbers or arrays of shape (n,), results of shape (n,).
     """
-    total, active = np.atleast_1d(np.asarray(params_total_b, float)), np.atleast_1d(np.asarray(params_active_b, float))
-    table = np.array([[a.params_total_b, a.params_active_b] for a in facts.architectures])
-    values = np.array([[a.layers, a.layers * a.attention_width, a.kv_bytes_per_token] for a in facts.architectures])
-    pairs, at = np.unique(np.column_stack(np.broadcast_arrays(total, active)), axis=0, return_inverse=True)
-    distance2 = np.sum((np.log(pairs)[:, None, :] - np.log(table)[None]) ** 2, axis=-1)
+    total, active = np.broadcast_arrays(np.atleast_1d(params_total_b), np.atleast_1d(params_active_b))
+    if np.ptp(total) == 0 and np.ptp(active) == 0:  # one size: all draws of a model whose parameters are known
+        return Shape(*(np.full(len(total), mean[0]) for mean in _means(total[:1], active[:1], facts)))
+    return Shape(*_means(total, active, facts))
+
+
+def _means(total: Array, active: Array, facts: Facts) -> Array:
+    """Of shape (3, n): layers, layers times width, KV bytes."""
+    table = np.log([[a.params_total_b, a.params_active_b] for a in facts.architectures])
+    values = np.log([[a.layers, a.layers * a.attention_width, a.kv_bytes_per_token] for a in facts.architectures])
+    distance2 = (np.log(total)[:, None] - table[:, 0]) ** 2 + (np.log(active)[:, None] - table[:, 1]) ** 2
     weights = 1 / (distance2 + CLOSE_LN**2)
-    means = np.exp(weights @ np.log(values) / weights.sum(axis=1, keepdims=True))[at.ravel()]
-    return Shape(*means.T)
+    return np.asarray(np.exp(weights @ values / weights.sum(axis=1, keepdims=True)).T, float)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -34,18 +35,18 @@ class EndpointDraws:
     pue: Array
     carbon: Carbon
 
-    @property
+    @cached_property
     def facility(self) -> Array:
         """Energy of the whole facility over that of the accelerators."""
         return self.host * self.idle * self.pue
 
-    @property
+    @cached_property
     def accelerator_j(self) -> Array:
         """Energy of one request on the accelerators [J]."""
         w, t = self.workload, self.tokens
         return t.e_in * (w.input_tokens - w.cached_tokens) + t.e_cached * w.cached_tokens + t.e_out * w.output_tokens
 
-    @property
+    @cached_property
     def energy_j(self) -> Array:
         """Energy of one request with the facility [J]."""
         return self.accelerator_j * self.facility

@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from tokenarena_assets.energy.constants import CPU, Facts
+from tokenarena_assets.energy.model_draws import draw_sizes
 from tokenarena_assets.energy.plan import Plan
-from tokenarena_assets.energy.serving import TokenEnergy, draw_sizes
+from tokenarena_assets.energy.serving import TokenEnergy
 from tokenarena_assets.energy.streams import Array, choices, lognormal, normals, triangular, uniforms
 
 RDU_PER_RACK = 16  # SambaNova serves from racks of 16, whatever the model
