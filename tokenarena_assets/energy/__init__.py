@@ -1,6 +1,7 @@
 """Modeled energy of inference endpoints: intervals from public facts, fitted on energy that others measured."""
 
 from tokenarena_assets.energy.comparison import Comparison, compare
+from tokenarena_assets.energy.constants import CPU
 from tokenarena_assets.energy.disclosed import decode_energy_j_per_token, energy_from_throughput
 from tokenarena_assets.energy.draws import DEFAULT_SEED, EndpointDraws, EnergyDraws, draw_endpoint, energy_draws
 from tokenarena_assets.energy.facts import facts, load_facts
@@ -15,7 +16,7 @@ from tokenarena_assets.energy.per_correct import (
     lower_bound_j,
     probabilities_less,
 )
-from tokenarena_assets.energy.records import CPU, EnergyEndpoint, EnergyInterval, Interval, Workload, as_endpoint
+from tokenarena_assets.energy.records import EnergyEndpoint, EnergyInterval, Interval, Workload, as_endpoint
 
 __all__ = [
     "CPU",

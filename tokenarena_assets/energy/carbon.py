@@ -36,7 +36,9 @@ def draw_carbon(plan: Plan, facts: Facts, n_draws: int, seed: int) -> Carbon:
     """
     region, countries, known = _place(plan, facts)
     names = sorted(countries)
-    picked = choices(np.array([countries[name] for name in names]), uniforms(n_draws, seed, "country", plan.endpoint.provider))
+    picked = choices(
+        np.array([countries[name] for name in names]), uniforms(n_draws, seed, "country", plan.endpoint.provider)
+    )
     noise = 1 + facts.priors["ci_relative_p95"] / Z95 * normals(n_draws, seed, "grid", plan.endpoint.provider)
     noise = np.maximum(noise, 0.5)
     country = np.array([facts.grids[name] for name in names])[picked] * noise

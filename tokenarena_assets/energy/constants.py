@@ -10,11 +10,12 @@ from tokenarena_assets.energy.rows import Spread
 from tokenarena_assets.errors import TokenArenaError
 
 T = TypeVar("T")
+CPU = "cpu"  # served on processor threads: no accelerator, a rule of its own
 
 
 @dataclass(frozen=True, eq=False)
 class Accelerator:
-    """A chip (or a whole system of one vendor's): power in W, memory in bytes, bandwidth in B/s, dense peaks in FLOP/s."""
+    """A chip, or a whole system: power in W, memory in bytes, bandwidth in B/s, dense peaks in FLOP/s."""
 
     name: str
     kind: str
@@ -70,7 +71,7 @@ class ModelRow:
 
 @dataclass(frozen=True)
 class ProviderRow:
-    """How a provider is thought to serve: class of hardware, whose PUE, how idle; judgement unless `basis` is stated."""
+    """How a provider is thought to serve: class of hardware, whose PUE, how idle; judgement unless stated."""
 
     provider: str
     hardware_class: str
@@ -90,6 +91,18 @@ class SizeClass:
     params_total_b: float
     sigma_ln_total: float
     active_share: Spread
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A released model's shape: parameters in billions, layers, width of their attention, KV bytes per token."""
+
+    name: str
+    params_total_b: float
+    params_active_b: float
+    layers: float
+    attention_width: float
+    kv_bytes_per_token: float
 
 
 @dataclass(frozen=True)
@@ -120,6 +133,7 @@ class Facts:
     priors: Mapping[str, float]
     spreads: Mapping[str, Spread]
     systems: Mapping[str, Mapping[str, Spread]]
+    architectures: tuple[Architecture, ...]
     size_classes: Mapping[str, SizeClass]
     models: Mapping[str, ModelRow]
     providers: Mapping[str, ProviderRow]

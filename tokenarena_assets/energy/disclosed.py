@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import math
 
+from tokenarena_assets.energy.architecture import likely_shape
 from tokenarena_assets.energy.facts import facts
 from tokenarena_assets.energy.records import Interval
 from tokenarena_assets.energy.roofline import Serving, joules_per_output_token, kv_read_bytes
 from tokenarena_assets.energy.rows import Z95
 from tokenarena_assets.errors import TokenArenaError
-
-
-def default_kv_bytes(params_active_b: float) -> float:
-    """Bytes of KV cache per token of context where a model's are not known: a power law in active parameters."""
-    priors = facts().priors
-    return priors["kv_bytes_per_token_8b"] * (params_active_b / 8) ** priors["kv_exponent"]
 
 
 def decode_energy_j_per_token(
@@ -28,6 +23,8 @@ def decode_energy_j_per_token(
     input_tokens: float,
     output_tokens: float,
     kv_bytes_per_token: float | None = None,
+    layers: float | None = None,
+    state_bytes_per_sequence: float = 0.0,
 ) -> Interval:
     """Modeled energy of all accelerators of a replica per output token [J], the same requests' prefill included.
 
@@ -40,7 +37,9 @@ def decode_energy_j_per_token(
         batch: mean sequences that the replica decodes at once.
         input_tokens: mean uncached input tokens of a request.
         output_tokens: mean output tokens of a request.
-        kv_bytes_per_token: bytes of KV cache per token of context; None: by model size.
+        kv_bytes_per_token: bytes of KV cache per token of context; None: as released models of that size have.
+        layers: blocks of attention and feed-forward; None: as released models of that size have.
+        state_bytes_per_sequence: recurrent state that a step reads and writes (state-space layers).
 
     Returns:
         P5, P50 and P95; the spread is that of whole models left out of the fit (docs/energy.md).
@@ -58,17 +57,20 @@ def decode_energy_j_per_token(
     chip, weights = constants.accelerator(accelerator), constants.precision(precision)
     if not chip.in_roofline:
         raise TokenArenaError(f"{accelerator} is outside of the roofline", mend="ask energy_interval for an interval")
-    kv = default_kv_bytes(params_active_b) if kv_bytes_per_token is None else kv_bytes_per_token
+    shape = likely_shape(params_total_b, params_active_b, constants)
+    kv = float(shape.kv_bytes[0]) if kv_bytes_per_token is None else kv_bytes_per_token
+    cache = kv_read_bytes(kv, 0.0, 0.0, input_tokens + output_tokens / 2)
     serving = Serving(
         params_total=params_total_b * 1e9,
         params_active=min(params_active_b, params_total_b) * 1e9,
         bytes_per_weight=weights.bytes_per_weight,
+        layers=float(shape.layers[0]) if layers is None else layers,
         tdp_w=chip.tdp_w,
         bandwidth=chip.bandwidth,
         flops=chip.flops(weights.compute),
         n=n_accelerators,
         batch=batch,
-        kv_bytes=kv_read_bytes(kv, 0.0, 0.0, input_tokens + output_tokens / 2),
+        kv_bytes=cache + state_bytes_per_sequence,
         prefill_per_output=input_tokens / output_tokens,
     )
     middle = float(joules_per_output_token(serving, constants.coefficients))

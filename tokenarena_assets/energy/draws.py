@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from tokenarena_assets.energy.carbon import Carbon, draw_carbon
 from tokenarena_assets.energy.constants import Facts
 from tokenarena_assets.energy.facts import facts as shipped
 from tokenarena_assets.energy.plan import Plan, make_plan
-from tokenarena_assets.energy.records import CPU, EnergyEndpoint, Workload, as_endpoint, as_workload
+from tokenarena_assets.energy.records import EnergyEndpoint, Workload, as_endpoint, as_workload
 from tokenarena_assets.energy.rows import Spread
 from tokenarena_assets.energy.serving import TokenEnergy, draw_serving
 from tokenarena_assets.energy.streams import Array, lognormal, normals
@@ -34,26 +35,24 @@ class EndpointDraws:
     pue: Array
     carbon: Carbon
 
-    @property
+    @cached_property
     def facility(self) -> Array:
         """Energy of the whole facility over that of the accelerators."""
         return self.host * self.idle * self.pue
 
-    @property
+    @cached_property
     def accelerator_j(self) -> Array:
         """Energy of one request on the accelerators [J]."""
         w, t = self.workload, self.tokens
         return t.e_in * (w.input_tokens - w.cached_tokens) + t.e_cached * w.cached_tokens + t.e_out * w.output_tokens
 
-    @property
+    @cached_property
     def energy_j(self) -> Array:
         """Energy of one request with the facility [J]."""
         return self.accelerator_j * self.facility
 
 
-def draw_endpoint(
-    endpoint: EnergyEndpoint, workload: Workload, n_draws: int, seed: int, facts: Facts
-) -> EndpointDraws:
+def draw_endpoint(endpoint: EnergyEndpoint, workload: Workload, n_draws: int, seed: int, facts: Facts) -> EndpointDraws:
     """Draws for one endpoint; the same seed gives the same digits whatever else is asked for.
 
     Raises:
@@ -133,7 +132,4 @@ def energy_draws(
         out[0, i], out[1, i], out[2, i] = tokens.e_in * facility, tokens.e_cached * facility, tokens.e_out * facility
         out[3, i] = draws.energy_j
         out[4, i] = draws.energy_j / 3.6e6 * draws.carbon.country
-    return EnergyDraws(*out, seed=seed, constants_version=constants.version)
-
-
-__all__ = ["CPU", "DEFAULT_SEED", "EndpointDraws", "EnergyDraws", "draw_endpoint", "energy_draws"]
+    return EnergyDraws(out[0], out[1], out[2], out[3], out[4], seed, constants.version)

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from tokenarena_assets.energy.constants import (
+    CPU,
     Accelerator,
+    Architecture,
     Facts,
     ModelRow,
     Precision,
@@ -19,7 +21,9 @@ from tokenarena_assets.energy.constants import (
     Region,
     SizeClass,
 )
+from tokenarena_assets.energy.roofline import TERMS
 from tokenarena_assets.energy.rows import Row, Spread, read_rows
+from tokenarena_assets.errors import ConfigError
 
 T = TypeVar("T")
 COMPUTE = ("bf16", "fp8", "fp4")
@@ -58,7 +62,7 @@ def load_facts(folder: Path) -> Facts:
     pue = _by_name(folder / "pue.csv", "operator", ("pue", "low_p5", "high_p95"), _pue)
     priors, spreads = _priors(folder)
     overhead = _overhead(folder)
-    return Facts(
+    found = Facts(
         version=constants_version(folder),
         accelerators=accelerators,
         precisions=precisions,
@@ -70,6 +74,9 @@ def load_facts(folder: Path) -> Facts:
         priors=priors,
         spreads=spreads,
         systems=_systems(folder),
+        architectures=tuple(
+            _by_name(folder / "architectures.csv", "architecture", _SHAPE_COLUMNS, _architecture).values()
+        ),
         size_classes=_by_name(folder / "size_classes.csv", "size_class", _SIZE_COLUMNS, _size_class),
         models=_by_name(folder / "models.csv", "model", _MODEL_COLUMNS, lambda row: _model(row, names)),
         providers=_by_name(folder / "providers.csv", "provider", _PROVIDER_COLUMNS, lambda row: _provider(row, pue)),
@@ -82,6 +89,51 @@ def load_facts(folder: Path) -> Facts:
         grid_basis=basis,
         regions=_by_name(folder / "grid_cloud_region.csv", "region", _REGION_COLUMNS, _region),
     )
+    _check_complete(found, folder)
+    return found
+
+
+_PRIORS = (
+    "batch_priority_median", "batch_priority_sigma_ln", "batch_standard_median", "batch_standard_sigma_ln",
+    "batch_batch_median", "batch_batch_sigma_ln", "weights_memory_factor", "memory_usable_fraction",
+    "double_n_probability", "cached_share_low", "cached_share_high", "ci_relative_p95", "speed_slack",
+    "speed_sigma_ln", "speculation_probability", "speculation_tokens_high", "electricity_usd_per_kwh",
+    "electricity_price_share", "kappa_sigma_ln", "kappa_sigma_undisclosed_ln", "kappa_shared_share",
+)  # fmt: skip
+_QUANTITIES = ("per_user_speed", "batch", "power_fraction", "prefill_ratio")
+_OVERHEADS = ("host_factor_prior", "idle_factor_prior_hyperscaler", "idle_factor_prior_independent")
+
+
+def _check_complete(found: Facts, folder: Path) -> None:
+    """Every row that the model looks up by name must be there: better no start than a KeyError on some endpoint."""
+    outside = [name for name, chip in found.accelerators.items() if not chip.in_roofline]
+    needs: list[tuple[str, Iterable[str], Iterable[str]]] = [
+        ("coefficients.csv", found.coefficients, TERMS),
+        ("priors.csv", found.priors, _PRIORS),
+        ("priors.csv", found.spreads, ("prefill_factor", "power_fraction")),
+        ("precision.csv", found.precisions, ("bf16", "fp8", "nvfp4")),
+        (
+            "precision_prior.csv",
+            found.closed_precisions,
+            list(found.closed_precisions)[:1] or ["a closed model's precision"],
+        ),
+        ("grid_country.csv", found.grids, ("WOR",)),
+        ("providers.csv", found.providers, ("*",)),
+        ("provider_regions.csv", found.provider_countries, ("*",)),
+        (
+            "size_classes.csv",
+            found.size_classes,
+            {m.size_class for m in found.models.values() if m.size_class} | {"large"},
+        ),
+        ("hardware_prior.csv", (*found.hardware, CPU), {row.hardware_class for row in found.providers.values()}),
+        ("system_rules.csv", found.systems, (*outside, CPU)),
+        *(("system_rules.csv", rules, _QUANTITIES) for rules in found.systems.values()),
+        ("system_rules.csv", found.systems.get(CPU, {}), ("power_per_thread",)),
+    ]
+    for file, names, wanted in needs:
+        missing = sorted(set(wanted) - set(names))
+        if missing:
+            raise ConfigError(folder / file, f"has no row of {missing[0]}", mend="add the row, with source and date")
 
 
 def _by_name(file: Path, key: str, columns: Iterable[str], make: Callable[[Row], T]) -> dict[str, T]:
@@ -189,8 +241,12 @@ def _priors(folder: Path) -> tuple[dict[str, float], dict[str, Spread]]:
 
 
 def _overhead(folder: Path) -> dict[str, Spread]:
-    rows = read_rows(folder / "server_overhead.csv", ("item", "value", "unit", "low_p5", "high_p95"))
-    return {row.text("item"): row.spread("low_p5", "value", "high_p95") for row in rows if row.maybe_text("low_p5")}
+    file = folder / "server_overhead.csv"
+    rows = read_rows(file, ("item", "value", "unit", "low_p5", "high_p95"))
+    found = {row.text("item"): row.spread("low_p5", "value", "high_p95") for row in rows if row.maybe_text("low_p5")}
+    if missing := sorted(set(_OVERHEADS) - set(found)):
+        raise ConfigError(file, f"has no row of {missing[0]}", mend="add the row, with value, low_p5 and high_p95")
+    return found
 
 
 def _systems(folder: Path) -> dict[str, dict[str, Spread]]:
@@ -198,6 +254,17 @@ def _systems(folder: Path) -> dict[str, dict[str, Spread]]:
     for row in read_rows(folder / "system_rules.csv", ("system", "quantity", "median", "low_p5", "high_p95", "unit")):
         found.setdefault(row.text("system"), {})[row.text("quantity")] = row.spread("low_p5", "median", "high_p95")
     return found
+
+
+_SHAPE_COLUMNS = ("params_total_b", "params_active_b", "layers", "attention_width", "kv_bytes_per_token")
+
+
+def _architecture(row: Row) -> Architecture:
+    total, active = (row.number(f"params_{which}_b", above=0) for which in ("total", "active"))
+    if active > total:
+        raise row.error("params_active_b", f"{active:g} is more than the total {total:g}", "swap or correct them")
+    rest = (row.number(column, above=0) for column in _SHAPE_COLUMNS[2:])
+    return Architecture(row.text("architecture"), total, active, *rest)
 
 
 _SIZE_COLUMNS = ("params_total_b", "sigma_ln_total", "active_share_p5", "active_share_median", "active_share_p95")
@@ -285,7 +352,14 @@ def _grids(folder: Path) -> tuple[dict[str, float], str]:
     return grids, basis.pop() if basis else ""
 
 
-_REGION_COLUMNS = ("cloud", "country_iso3", "pue", "grid_gco2e_per_kwh_location", "grid_gco2e_per_kwh_marginal", "basis")
+_REGION_COLUMNS = (
+    "cloud",
+    "country_iso3",
+    "pue",
+    "grid_gco2e_per_kwh_location",
+    "grid_gco2e_per_kwh_marginal",
+    "basis",
+)
 
 
 def _region(row: Row) -> Region:

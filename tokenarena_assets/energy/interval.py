@@ -10,7 +10,14 @@ import numpy as np
 from tokenarena_assets.energy.constants import Facts
 from tokenarena_assets.energy.draws import DEFAULT_SEED, EndpointDraws, draw_endpoint
 from tokenarena_assets.energy.facts import facts
-from tokenarena_assets.energy.records import EnergyEndpoint, EnergyInterval, Interval, Workload, as_endpoint, as_workload
+from tokenarena_assets.energy.records import (
+    EnergyEndpoint,
+    EnergyInterval,
+    Interval,
+    Workload,
+    as_endpoint,
+    as_workload,
+)
 from tokenarena_assets.energy.streams import Array
 
 MODEL_VERSION = "energy-1"
@@ -43,14 +50,15 @@ def summary(draws: EndpointDraws, constants: Facts, seed: int) -> EnergyInterval
     """The interval of draws that were made."""
     plan, carbon, joules = draws.plan, draws.carbon, draws.energy_j
     output, outside = draws.workload.output_tokens, plan.grade == "D"
-    kwh = joules / 3.6e6
+    kwh, energy_j = joules / 3.6e6, interval(joules)
+    country = interval(kwh * carbon.country)
     return EnergyInterval(
-        energy_j=interval(joules),
-        wh=interval(joules / 3600),
-        j_per_output_token=interval(joules / output) if output else None,
+        energy_j=energy_j,
+        wh=_scaled(energy_j, 3600),
+        j_per_output_token=_scaled(energy_j, output) if output else None,
         j_per_output_token_accelerator=interval(draws.accelerator_j / output) if output else None,
-        gco2e=interval(kwh * carbon.location),
-        gco2e_country=interval(kwh * carbon.country),
+        gco2e=country if carbon.location is carbon.country else interval(kwh * carbon.location),
+        gco2e_country=country,
         gco2e_marginal=None if carbon.marginal is None else interval(kwh * carbon.marginal),
         carbon_basis=carbon.basis,
         carbon_country_basis=carbon.country_basis,
@@ -74,6 +82,10 @@ def interval(values: Array) -> Interval:
     return Interval(*(float(v) for v in np.quantile(values, (0.05, 0.5, 0.95))))
 
 
+def _scaled(of: Interval, divisor: float) -> Interval:
+    return Interval(*(value / divisor for value in of))
+
+
 def drivers(draws: EndpointDraws) -> dict[str, float]:
     """First-order shares of the variance of ln J per request: Var(E[ln J | driver]) / Var(ln J), largest first.
 
@@ -89,15 +101,18 @@ def drivers(draws: EndpointDraws) -> dict[str, float]:
 
 
 def _first_order(ln_energy: Array, trace: Array, total: float) -> float:
-    values, at = np.unique(trace, return_inverse=True)
-    if len(values) == 1:
+    order = np.argsort(trace, kind="stable")
+    steps = np.diff(trace[order]) > 0
+    if not steps.any():
         return 0.0
-    if len(values) > DRIVER_BINS:
-        at = np.argsort(np.argsort(trace, kind="stable"), kind="stable") * DRIVER_BINS // len(trace)
+    if np.count_nonzero(steps) < DRIVER_BINS:
+        at = np.concatenate(([0], np.cumsum(steps)))
+    else:
+        at = np.arange(len(trace)) * DRIVER_BINS // len(trace)
     counts = np.bincount(at)
-    means = np.bincount(at, weights=ln_energy) / np.maximum(counts, 1)
+    means = np.bincount(at, weights=ln_energy[order]) / counts
     between = float(np.sum(counts * (means - ln_energy.mean()) ** 2)) / len(trace)
-    chance = (np.count_nonzero(counts) - 1) / len(trace)
+    chance = (len(counts) - 1) / len(trace)
     return float(np.clip((between / total - chance) / (1 - chance), 0.0, 1.0))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tokenarena_assets.energy.constants import Accelerator, Facts, ModelRow, Precision
-from tokenarena_assets.energy.records import CPU, EnergyEndpoint, Grade
+from tokenarena_assets.energy.constants import CPU, Accelerator, Facts, ModelRow, Precision, ProviderRow
+from tokenarena_assets.energy.records import EnergyEndpoint, Grade
 from tokenarena_assets.energy.rows import Spread
 from tokenarena_assets.errors import TokenArenaError
 
@@ -45,6 +45,13 @@ class Plan:
         e = self.endpoint
         return e.model or f"{e.params_total_b}/{e.params_active_b}/{e.size_class}"
 
+    def of_model(self, name: str) -> float | None:
+        """A number about the weights, of the endpoint or else of the table of models."""
+        value = getattr(self.endpoint, name)
+        if value is None and self.known is not None:
+            value = getattr(self.known, name)
+        return None if value is None else float(value)
+
     @property
     def serving_key(self) -> str:
         """Names the draws of a serving: those of another provider, SKU or machine are its own."""
@@ -76,7 +83,7 @@ def make_plan(endpoint: EnergyEndpoint, facts: Facts) -> Plan:
     outside = not chips or not next(iter(chips)).in_roofline
     size = Size(None, None, "") if not chips else _size(endpoint, known, facts, said)
     precisions = {} if not chips else _precisions(endpoint, known, facts, said)
-    batch = _batch(endpoint, provider.batch_median, provider.batch_sigma_ln, facts, said)
+    batch = (0.0, 0.0) if outside else _batch(endpoint, provider, facts, said)
     expert = endpoint.expert_parallel_gpus
     if expert is None and endpoint.hardware_class is None and endpoint.accelerator is None:
         expert = provider.expert_parallel_gpus
@@ -180,12 +187,13 @@ def open_precisions(released: Precision, facts: Facts) -> dict[Precision, float]
     return {precision: weight for precision, weight in found.items() if weight > 0}
 
 
-def _batch(
-    endpoint: EnergyEndpoint, median: float | None, sigma_ln: float | None, facts: Facts, said: list[str]
-) -> tuple[float, float]:
+def _batch(endpoint: EnergyEndpoint, provider: ProviderRow, facts: Facts, said: list[str]) -> tuple[float, float]:
     if endpoint.batch is not None:
         return endpoint.batch, 0.0
-    of_provider = endpoint.hardware_class is None and endpoint.accelerator is None and endpoint.service_tier == "standard"
+    median, sigma_ln = provider.batch_median, provider.batch_sigma_ln
+    of_provider = (
+        endpoint.hardware_class is None and endpoint.accelerator is None and endpoint.service_tier == "standard"
+    )
     if of_provider and median is not None and sigma_ln is not None:
         said.append(f"batch: lognormal, median {median:g}, of the provider's own report")
         return median, sigma_ln
@@ -204,6 +212,8 @@ def _pue(endpoint: EnergyEndpoint, operator: str, facts: Facts, said: list[str])
             return region.pue
     name = endpoint.operator or operator
     if name not in facts.pue:
-        raise TokenArenaError(f"{name!r} is no operator of the facts", mend=f"use one of {', '.join(sorted(facts.pue))}")
+        raise TokenArenaError(
+            f"{name!r} is no operator of the facts", mend=f"use one of {', '.join(sorted(facts.pue))}"
+        )
     said.append(f"PUE: prior of {name}")
     return facts.pue[name]

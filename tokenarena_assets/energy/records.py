@@ -11,7 +11,6 @@ from tokenarena_assets.errors import TokenArenaError
 
 ServiceTier = Literal["standard", "priority", "batch"]
 Grade = Literal["A", "B", "C", "D"]
-CPU = "cpu"
 
 
 class Interval(NamedTuple):
@@ -64,6 +63,7 @@ class EnergyEndpoint:
     kv_bytes_per_token: float | None = None
     kv_windowed_bytes_per_token: float | None = None
     kv_window_tokens: float | None = None
+    state_bytes_per_sequence: float | None = None
     layers: float | None = None
     attention_width: float | None = None
     hardware_class: str | None = None
@@ -112,8 +112,8 @@ _POSITIVE = (
     "output_tok_s", "expert_parallel_gpus", "threads", "per_user_speed_tok_s",
 )  # fmt: skip
 _NOT_NEGATIVE = (
-    "kv_windowed_bytes_per_token", "kv_window_tokens", "price_input_usd_per_mtok", "price_cached_input_usd_per_mtok",
-    "price_output_usd_per_mtok",
+    "kv_windowed_bytes_per_token", "kv_window_tokens", "state_bytes_per_sequence", "price_input_usd_per_mtok",
+    "price_cached_input_usd_per_mtok", "price_output_usd_per_mtok",
 )  # fmt: skip
 
 

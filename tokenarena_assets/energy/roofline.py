@@ -11,17 +11,22 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 
 
+TERMS = ("layers", "hops", "weights", "kv", "flops", "sequence")
+
+
 @dataclass(frozen=True)
 class Serving:
     """How one replica decodes; all fields broadcast against each other.
 
-    Parameters in counts, memory in bytes, rates per second and accelerator, `kv_bytes` what one sequence's attention
-    reads at a step, `prefill_per_output` uncached input tokens per output token.
+    Parameters in counts, memory in bytes, rates per second and accelerator. `kv_bytes` is what one sequence's attention
+    (or recurrent state) moves at a step, `prefill_per_output` uncached input tokens per output token. `expert_gpus`:
+    accelerators that share the experts, where they are more than a replica's.
     """
 
     params_total: ArrayLike
     params_active: ArrayLike
     bytes_per_weight: ArrayLike
+    layers: ArrayLike
     tdp_w: ArrayLike
     bandwidth: ArrayLike
     flops: ArrayLike
@@ -41,35 +46,36 @@ def weights_read(params_total: ArrayLike, params_active: ArrayLike, batch: Array
     share = np.minimum(active / total, 1.0)
     with np.errstate(divide="ignore"):
         touched = total * -np.expm1(np.asarray(batch, float) * np.log1p(-share))
-    return np.maximum(active, touched)
+    return np.asarray(np.maximum(active, touched), float)
 
 
 def step_terms(s: Serving) -> dict[str, Array]:
     """Seconds that a step would take for each cause on its own, at the peak rates of the chip.
 
-    `fixed` 1 ms, `count` 1 ms x log2(n), `weights` and `kv` memory reads, `flops` arithmetic with that of the
-    requests' own prefill, `sequence` 1 us x batch.
+    `layers` 1 us a layer (kernels to launch), `hops` 1 us x layers x log2(n) (exchange between accelerators), `weights`
+    and `kv` memory reads, `flops` arithmetic with that of the requests' own prefill, `sequence` 1 ns a layer and
+    sequence (activations, routing, scheduling).
     """
-    n, batch = np.asarray(s.n, float), np.asarray(s.batch, float)
-    active = np.asarray(s.params_active, float)
+    n, batch, layers = np.asarray(s.n, float), np.asarray(s.batch, float), np.asarray(s.layers, float)
+    active, bandwidth = np.asarray(s.params_active, float), np.asarray(s.bandwidth, float)
     expert_gpus = n if s.expert_gpus is None else np.maximum(np.asarray(s.expert_gpus, float), n)
     # Experts spread over more accelerators than a replica has see the batches of all replicas.
     seen = batch * expert_gpus / n
     read = np.asarray(s.bytes_per_weight, float) * weights_read(s.params_total, active, seen)
     return {
-        "fixed": np.full(np.shape(batch), 1e-3),
-        "count": 1e-3 * np.log2(n),
-        "weights": read / (expert_gpus * s.bandwidth),
-        "kv": batch * s.kv_bytes / (n * np.asarray(s.bandwidth, float)),
-        "flops": 2 * active * batch / (n * np.asarray(s.flops, float)),
-        "sequence": 1e-6 * batch,
+        "layers": 1e-6 * layers,
+        "hops": 1e-6 * layers * np.log2(n),
+        "weights": read / (expert_gpus * bandwidth),
+        "kv": batch * s.kv_bytes / (n * bandwidth),
+        "flops": 2 * active * batch / (n * np.asarray(s.flops, float)) * (1 + np.asarray(s.prefill_per_output, float)),
+        "sequence": 1e-9 * batch * layers,
     }
 
 
 def kv_read_bytes(full: ArrayLike, windowed: ArrayLike, window: ArrayLike, context: ArrayLike) -> Array:
     """Bytes of KV cache that one step reads for a sequence: layers with a sliding window read no further back."""
-    reach = np.asarray(context, float)
-    return np.asarray(full, float) * reach + np.asarray(windowed, float) * np.minimum(reach, window)
+    reach, full, windowed = (np.asarray(value, float) for value in (context, full, windowed))
+    return np.asarray(full * reach + windowed * np.minimum(reach, window), float)
 
 
 def joules_per_output_token(s: Serving, coefficients: Mapping[str, float]) -> Array:

@@ -45,7 +45,9 @@ class Row:
         """`true` or `false`."""
         return self.one_of(column, ("true", "false")) == "true"
 
-    def number(self, column: str, *, above: float | None = None, low: float = -math.inf, high: float = math.inf) -> float:
+    def number(
+        self, column: str, *, above: float | None = None, low: float = -math.inf, high: float = math.inf
+    ) -> float:
         """A finite number, above one limit or within two."""
         value = self.text(column)
         try:

@@ -6,17 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from tokenarena_assets.energy.constants import Facts
-from tokenarena_assets.energy.disclosed import default_kv_bytes
+from tokenarena_assets.energy.machines import Machine, Machines
+from tokenarena_assets.energy.model_draws import ModelDraws, draw_model, stack_sigma
 from tokenarena_assets.energy.plan import Plan
 from tokenarena_assets.energy.records import Workload
-from tokenarena_assets.energy.roofline import Array, Serving, joules_per_output_token, kv_read_bytes
-from tokenarena_assets.energy.streams import choices, lognormal, normals, stream, triangular, uniforms
-
-ROUNDS = 8
-MAX_ACCELERATORS = 1024.0
+from tokenarena_assets.energy.roofline import Array, joules_per_output_token
+from tokenarena_assets.energy.streams import lognormal, normals, triangular, uniforms
 
 
 @dataclass(frozen=True)
@@ -34,100 +31,19 @@ class TokenEnergy:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class ModelDraws:
-    """Draws that all endpoints of a model share: parameters (counts), KV bytes per token, attention width."""
-
-    total: Array
-    active: Array
-    kv_full: Array
-    kv_windowed: float
-    kv_window: float
-    attention: Array
-    ln_kappa: Array
-    drawn: bool
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Draws of one serving: chip and precision by index, accelerators per replica, batch."""
-
-    chip: NDArray[np.intp]
-    precision: NDArray[np.intp]
-    n: Array
-    batch: Array
-
-
-def draw_model(plan: Plan, facts: Facts, n_draws: int, seed: int) -> ModelDraws:
-    """Draws of what is not known of the weights, by the model's name alone."""
-    size, key = plan.size, plan.model_key
-    prior = facts.size_classes[size.class_name]
-    total = np.full(n_draws, size.total_b if size.total_b is not None else prior.params_total_b)
-    if size.total_b is None:
-        total = total * np.exp(prior.sigma_ln_total * normals(n_draws, seed, "params_total", key))
-    if size.active_b is None:
-        share = lognormal(prior.active_share, normals(n_draws, seed, "active_share", key))
-        active = total * np.minimum(share, 1.0)
-    else:
-        active = np.full(n_draws, size.active_b)
-    full, windowed, window = _kv(plan, active)
-    sigma = facts.priors["kappa_sigma_ln"] * facts.priors["kappa_shared_share"] ** 0.5
-    return ModelDraws(
-        total=total * 1e9,
-        active=active * 1e9,
-        kv_full=full,
-        kv_windowed=windowed,
-        kv_window=window,
-        attention=_attention(plan, active, facts),
-        ln_kappa=sigma * normals(n_draws, seed, "stack of model", key),
-        drawn=size.total_b is None or size.active_b is None,
-    )
-
-
-def _kv(plan: Plan, active_b: Array) -> tuple[Array, float, float]:
-    e, known = plan.endpoint, plan.known
-    if e.kv_bytes_per_token is not None:
-        full = np.full(len(active_b), e.kv_bytes_per_token)
-        return full, e.kv_windowed_bytes_per_token or 0.0, e.kv_window_tokens or 0.0
-    if known is not None and known.kv_bytes_per_token is not None:
-        full = np.full(len(active_b), known.kv_bytes_per_token)
-        return full, known.kv_windowed_bytes_per_token, known.kv_window_tokens
-    return np.asarray(default_kv_bytes(active_b), float), 0.0, 0.0
-
-
-def _attention(plan: Plan, active_b: Array, facts: Facts) -> Array:
-    layers = plan.endpoint.layers or (plan.known.layers if plan.known else None)
-    width = plan.endpoint.attention_width or (plan.known.attention_width if plan.known else None)
-    if layers is not None and width is not None:
-        return np.full(len(active_b), layers * width)
-    priors = facts.priors
-    return np.asarray(priors["attention_width_8b"] * (active_b / 8) ** priors["attention_exponent"], float)
-
-
-class _Chips:
-    """Columns of the chips and precisions that an endpoint may have, to be picked by index."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.tdp_low, self.tdp, self.tdp_high, self.memory, self.bandwidth = (
-            np.array([getattr(chip, name) for chip in plan.chips])
-            for name in ("tdp_low_w", "tdp_w", "tdp_high_w", "memory_bytes", "bandwidth")
-        )
-        self.all_in = np.array([chip.power_is_all_in for chip in plan.chips])
-        self.flops = np.array([[chip.flops(p.compute) for p in plan.precisions] for chip in plan.chips])
-        self.bytes = np.array([p.bytes_per_weight for p in plan.precisions])
-
-
 def draw_serving(plan: Plan, workload: Workload, facts: Facts, n_draws: int, seed: int) -> TokenEnergy:
     """Draws of energy per token of an endpoint on accelerators of the roofline (design note 2.2 to 2.5, 2.7, 2.8)."""
-    model, chips = draw_model(plan, facts, n_draws, seed), _Chips(plan)
     context = workload.input_tokens + workload.output_tokens / 2
-    kv = kv_read_bytes(model.kv_full, model.kv_windowed, model.kv_window, context)
-    machine, notes = _feasible_machines(plan, model, chips, kv, facts, seed)
+    model = draw_model(plan, context, facts, n_draws, seed)
+    machines = Machines(plan, model, facts, seed)
+    machine, notes = machines.draw()
+    chips = machines.chips
     u = uniforms(n_draws, seed, "tdp", plan.serving_key)
     tdp = triangular(chips.tdp_low[machine.chip], chips.tdp[machine.chip], chips.tdp_high[machine.chip], u)
-    serving = _serving(plan, model, chips, machine, kv, tdp)
-    own = facts.priors["kappa_sigma_ln"] * (1 - facts.priors["kappa_shared_share"]) ** 0.5
-    ln_kappa = model.ln_kappa + own * normals(n_draws, seed, "stack of serving", plan.serving_key)
+    serving = machines.serving(machine, np.arange(n_draws), tdp)
+    ln_kappa = model.ln_kappa + stack_sigma(plan, facts)[1] * normals(
+        n_draws, seed, "stack of serving", plan.serving_key
+    )
     if plan.endpoint.output_tok_s is None:
         e_out = np.exp(ln_kappa) * joules_per_output_token(serving, facts.coefficients)
     else:
@@ -140,11 +56,11 @@ def draw_serving(plan: Plan, workload: Workload, facts: Facts, n_draws: int, see
     e_in = e_in / np.asarray(serving.flops, float)
     share_low, share_high = facts.priors["cached_share_low"], facts.priors["cached_share_high"]
     cached = e_in * (share_low + (share_high - share_low) * uniforms(n_draws, seed, "cached share"))
-    traces = _traces(plan, model, machine, ln_kappa)
+    traces = _traces(model, machine, ln_kappa)
     return TokenEnergy(e_in, cached, e_out, traces, ~chips.all_in[machine.chip], notes)
 
 
-def _traces(plan: Plan, model: ModelDraws, machine: Machine, ln_kappa: Array) -> dict[str, Array]:
+def _traces(model: ModelDraws, machine: Machine, ln_kappa: Array) -> dict[str, Array]:
     traces = {
         "stack": ln_kappa,
         "batch": machine.batch,
@@ -153,116 +69,3 @@ def _traces(plan: Plan, model: ModelDraws, machine: Machine, ln_kappa: Array) ->
         "precision": machine.precision.astype(float),
     }
     return {**traces, "model size": model.active} if model.drawn else traces
-
-
-def _serving(plan: Plan, model: ModelDraws, chips: _Chips, machine: Machine, kv: Array, tdp: Array) -> Serving:
-    return Serving(
-        params_total=model.total,
-        params_active=model.active,
-        bytes_per_weight=chips.bytes[machine.precision],
-        tdp_w=tdp,
-        bandwidth=chips.bandwidth[machine.chip],
-        flops=chips.flops[machine.chip, machine.precision],
-        n=machine.n,
-        batch=machine.batch,
-        kv_bytes=kv,
-        expert_gpus=plan.expert_gpus,
-    )
-
-
-def _feasible_machines(
-    plan: Plan, model: ModelDraws, chips: _Chips, kv: Array, facts: Facts, seed: int
-) -> tuple[Machine, tuple[str, ...]]:
-    """Machines drawn anew, each from the endpoint's own stream, until their memory and speed allow what was seen."""
-    n_draws = len(kv)
-    source = stream(seed, "machine", plan.serving_key)
-    chosen = _candidates(plan, model, chips, facts, source)
-    fits = _fits(plan, model, chips, chosen, kv, facts)
-    ok = fits & _fast_enough(plan, model, chips, chosen, kv, facts, source)
-    for _ in range(ROUNDS):
-        if ok.all():
-            break
-        fresh = _candidates(plan, model, chips, facts, source)
-        fits_too = _fits(plan, model, chips, fresh, kv, facts)
-        good = fits_too & _fast_enough(plan, model, chips, fresh, kv, facts, source)
-        # One that fits but is too slow is still better than one that cannot be.
-        take = ~ok & (good | (fits_too & ~fits))
-        chosen = _where(take, fresh, chosen)
-        fits, ok = fits | (take & fits_too), ok | (take & good)
-    notes = []
-    if not fits.all():
-        chosen, notes = _made_to_fit(plan, model, chips, chosen, kv, facts)
-    slow = float(np.mean(fits & ~ok))
-    if slow > 0.05:
-        notes.append(f"the speed seen is out of the model's reach in {slow:.0%} of the draws")
-    return chosen, tuple(notes) if n_draws else ()
-
-
-def _where(take: NDArray[np.bool_], fresh: Machine, chosen: Machine) -> Machine:
-    pairs = zip((fresh.chip, fresh.precision, fresh.n, fresh.batch),
-                (chosen.chip, chosen.precision, chosen.n, chosen.batch), strict=True)  # fmt: skip
-    return Machine(*(np.where(take, new, old) for new, old in pairs))
-
-
-def _candidates(plan: Plan, model: ModelDraws, chips: _Chips, facts: Facts, source: np.random.Generator) -> Machine:
-    n_draws = len(model.total)
-    u_chip, u_precision, u_n = source.random((3, n_draws))
-    z = source.standard_normal(n_draws)
-    chip = choices(np.array(plan.chip_weights), u_chip)
-    precision = choices(np.array(plan.precision_weights), u_precision)
-    if plan.endpoint.n_accelerators is not None:
-        n = np.full(n_draws, float(plan.endpoint.n_accelerators))
-    else:
-        need = facts.priors["weights_memory_factor"] * model.total * chips.bytes[precision] / chips.memory[chip]
-        n = 2 ** np.ceil(np.log2(np.maximum(need, 1)))
-        n = np.where(u_n < facts.priors["double_n_probability"], 2 * n, n)
-    return Machine(chip, precision, n, plan.batch_median * np.exp(plan.batch_sigma_ln * z))
-
-
-def _fits(
-    plan: Plan, model: ModelDraws, chips: _Chips, machine: Machine, kv: Array, facts: Facts
-) -> NDArray[np.bool_]:
-    memory = facts.priors["memory_usable_fraction"] * machine.n * chips.memory[machine.chip]
-    spread = 1.0 if plan.expert_gpus is None else np.maximum(plan.expert_gpus / machine.n, 1.0)
-    return np.asarray(machine.batch * kv <= memory - model.total * chips.bytes[machine.precision] / spread)
-
-
-def _fast_enough(
-    plan: Plan,
-    model: ModelDraws,
-    chips: _Chips,
-    machine: Machine,
-    kv: Array,
-    facts: Facts,
-    source: np.random.Generator,
-) -> NDArray[np.bool_]:
-    """One-sided use of a stream's speed (design note 2.7): rules out machines whose step takes too long for it.
-
-    Accepted with P(t_model < 1.35 tau / s), tau tokens per step where decoding is speculative.
-    """
-    speed, priors = plan.endpoint.per_user_speed_tok_s, facts.priors
-    u_accept, u_speculation, u_tau = source.random((3, len(kv)))
-    if speed is None or plan.endpoint.output_tok_s is not None:
-        return np.ones(len(kv), bool)
-    serving = _serving(plan, model, chips, machine, kv, chips.tdp[machine.chip])
-    watts = priors["power_fraction"] * machine.n * chips.tdp[machine.chip]
-    step = joules_per_output_token(serving, facts.coefficients) * machine.batch / watts
-    tau = 1 + (priors["speculation_tokens_high"] - 1) * u_tau * (u_speculation < priors["speculation_probability"])
-    chance = ndtr(np.log(priors["speed_slack"] * tau / (speed * step)) / priors["speed_sigma_ln"])
-    return np.asarray(u_accept < chance)
-
-
-def _made_to_fit(
-    plan: Plan, model: ModelDraws, chips: _Chips, machine: Machine, kv: Array, facts: Facts
-) -> tuple[Machine, list[str]]:
-    """Twice the accelerators until weights and KV cache fit; what is disclosed stays as it was disclosed."""
-    if plan.endpoint.n_accelerators is not None:
-        misfit = float(np.mean(~_fits(plan, model, chips, machine, kv, facts)))
-        return machine, [f"what is disclosed does not fit into memory in {misfit:.0%} of the draws"]
-    n = machine.n
-    while True:
-        machine = Machine(machine.chip, machine.precision, n, machine.batch)
-        short = ~_fits(plan, model, chips, machine, kv, facts) & (n < MAX_ACCELERATORS)
-        if not short.any():
-            return machine, []
-        n = np.where(short, 2 * n, n)

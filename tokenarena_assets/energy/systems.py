@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tokenarena_assets.energy.constants import Facts
+from tokenarena_assets.energy.constants import CPU, Facts
+from tokenarena_assets.energy.model_draws import draw_sizes
 from tokenarena_assets.energy.plan import Plan
-from tokenarena_assets.energy.records import CPU
-from tokenarena_assets.energy.serving import TokenEnergy, draw_model
+from tokenarena_assets.energy.serving import TokenEnergy
 from tokenarena_assets.energy.streams import Array, choices, lognormal, normals, triangular, uniforms
 
 RDU_PER_RACK = 16  # SambaNova serves from racks of 16, whatever the model
@@ -49,14 +49,14 @@ def _cpu_watts(plan: Plan, per_thread: Array) -> Array:
 def _system_watts(plan: Plan, facts: Facts, n_draws: int, seed: int) -> Array:
     """Power of as many chips or systems as hold the weights."""
     chip = plan.chips[0]
-    full = [np.full(n_draws, watts) for watts in (chip.tdp_low_w, chip.tdp_w, chip.tdp_high_w)]
-    watts = triangular(*full, uniforms(n_draws, seed, "tdp", plan.serving_key))
+    low, middle, high = (np.full(n_draws, watts) for watts in (chip.tdp_low_w, chip.tdp_w, chip.tdp_high_w))
+    watts = triangular(low, middle, high, uniforms(n_draws, seed, "tdp", plan.serving_key))
     if plan.endpoint.n_accelerators is not None:
         return watts * plan.endpoint.n_accelerators
     if chip.kind == "dataflow":
         return watts * RDU_PER_RACK
     picked = choices(np.array(plan.precision_weights), uniforms(n_draws, seed, "precision", plan.serving_key))
     size = np.array([p.bytes_per_weight for p in plan.precisions])[picked]
-    total = draw_model(plan, facts, n_draws, seed).total
+    total = draw_sizes(plan, facts, n_draws, seed)[0] * 1e9
     need = facts.priors["weights_memory_factor"] * total * size / chip.memory_bytes
     return np.asarray(watts * np.maximum(np.ceil(need), 1), float)
