@@ -58,7 +58,8 @@ def fidelity_daily(
     channels: Mapping[date, pl.DataFrame],
     references: pl.DataFrame,
     families: Sequence[Family],
-    rehearsed: Mapping[str, bool],
+    *,
+    rehearsal: bool = False,
 ) -> pl.DataFrame:
     """Judge every endpoint of the day.
 
@@ -67,7 +68,7 @@ def fidelity_daily(
         channels: `fidelity_channels` of the day and of the two before; see :func:`read_channels`.
         references: `fidelity_references` of the day.
         families: Families of the day's catalog.
-        rehearsed: Whether the day's samples of an endpoint are of a rehearsal.
+        rehearsal: Whether the day is one of a rehearsal, also of an endpoint that was asked nothing.
     """
     by_family = {row["model_family"]: row for row in references.iter_rows(named=True)}
     by_day = {each: _by_endpoint(frame) for each, frame in channels.items()}
@@ -83,7 +84,7 @@ def fidelity_daily(
                 by_day[day].get(endpoint.endpoint_id, {}),
                 [_flag(earlier.get(endpoint.endpoint_id)) for earlier in before],
             )
-            | {"rehearsal": rehearsed.get(endpoint.endpoint_id, False)}
+            | {"rehearsal": rehearsal}
             for endpoint in family.endpoints
         ]
         _rank(own)

@@ -158,7 +158,7 @@ def judged(
         figures = border_figures(day, known, asked)
     found = fidelity_of_day(pool, families, figures, permutations=99)
     channels = dict(before or {}) | {day: found.channels}
-    daily = fidelity_daily(day, channels, found.references, families, {})
+    daily = fidelity_daily(day, channels, found.references, families)
     for spec, frame in (
         (FIDELITY_PROMPTS, found.prompts),
         (FIDELITY_REFERENCES, found.references),

@@ -16,7 +16,9 @@ from tokenarena_assets.defs import fidelity
 from tokenarena_assets.defs.fidelity import assets
 from tokenarena_assets.defs.fidelity.checks import conservation
 from tokenarena_assets.defs.resources import Arena
+from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.rehearsal import write_marker
 from tokenarena_assets_tests.chain.fidelity_frames import Model, Row, samples
 from tokenarena_assets_tests.sql_models.frames import at, frame
 
@@ -75,7 +77,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def result(home: Path) -> dg.ExecuteInProcessResult:
     """Both days in one run."""
-    window = dict(zip(("start", "end"), (day.isoformat() for day in DAYS), strict=True))
+    return materialize(home, DAYS)
+
+
+def materialize(home: Path, days: list[date]) -> dg.ExecuteInProcessResult:
+    window = dict(zip(("start", "end"), (days[0].isoformat(), days[-1].isoformat()), strict=True))
     return dg.materialize(
         [
             *dg.load_assets_from_package_module(fidelity),
@@ -149,3 +155,15 @@ def test_border_inputs_read_the_thirty_days_that_they_are_known_for() -> None:
     mapping = dep.partition_mapping
     assert isinstance(mapping, dg.TimeWindowPartitionMapping)
     assert (mapping.start_offset, mapping.end_offset) == (-29, 0)
+
+
+def test_in_a_home_of_rehearsals_every_row_says_so_of_endpoints_asked_nothing_too(tmp_path: Path) -> None:
+    home, day = Home(tmp_path), DAYS[0]
+    write_marker(home, {})
+    lake = Lake(home.lake)
+    lake.write("requests", day, requests_of(day).filter(suite="speed"))
+    lake.write("endpoints", day, endpoints_of(day))
+    assert materialize(tmp_path, [day]).success
+    rows = lake.read("fidelity_daily", day)
+    assert rows["verdict"].to_list() == ["no_score", "reference", "no_score"]
+    assert rows["rehearsal"].to_list() == [True, True, True]

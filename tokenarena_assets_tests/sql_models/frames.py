@@ -251,7 +251,6 @@ def make_the_rest(lake: Lake, day: date) -> None:
             read_channels(lake, day),
             lake.read("fidelity_references", day),
             families_of(lake.read("endpoints", day)),
-            {},
         ),
     }
     presets = load_presets(embedded_presets_path())

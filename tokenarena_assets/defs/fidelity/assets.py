@@ -62,13 +62,12 @@ def _compare(lake: Lake, day: date) -> None:
 
 def _judge(arena: Arena, day: date) -> None:
     lake = arena.lake
-    samples = lake.read("fidelity_samples", day).group_by("endpoint_id").agg(pl.col("rehearsal").any())
     table = fidelity_daily(
         day,
         read_channels(lake, day),
         lake.read("fidelity_references", day),
         families_of(lake.read("endpoints", day)),
-        dict(samples.iter_rows()),
+        rehearsal=arena.home.is_rehearsal,
     )
     lake.write("fidelity_daily", day, table)
 
@@ -125,7 +124,7 @@ def fidelity_comparisons(context: dg.AssetExecutionContext, arena: Arena) -> Ite
 
 daily = python_asset(
     FIDELITY_DAILY,
-    [_days_up_to("fidelity_channels", DAYS_IN_A_ROW), "fidelity_references", "fidelity_samples", "endpoints"],
+    [_days_up_to("fidelity_channels", DAYS_IN_A_ROW), "fidelity_references", "endpoints"],
     _judge,
     _show_daily,
 )
