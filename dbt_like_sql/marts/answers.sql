@@ -30,6 +30,7 @@
 -- column detail: what the grader says of it; hostile text
 -- column text: visible answer; hostile text
 -- column input_tokens: prompt tokens of all attempts, estimated ones included; null: an answered one's are unknown
+-- column cached_tokens: prompt tokens read from a cache, all attempts
 -- column output_tokens: output tokens of all attempts, estimated ones included; null: an answered one's are unknown
 -- column cost_usd: cost of all attempts at list price, estimated ones included, USD; null: an answered one's is unknown
 -- column cost_basis: usage; usage_and_estimate: at least one failed attempt is estimated; null: there is no cost
@@ -75,6 +76,7 @@ billed as (
         costed.item_id,
         count(*) as n_attempts,
         count(*) filter (where costed.is_estimated) as n_attempts_estimated,
+        coalesce(sum(costed.cached_tokens), 0)::bigint as cached_tokens,
         case
             when bool_and(costed.is_missing or costed.input_tokens is not null)
                 then
@@ -139,6 +141,7 @@ select
     counted.detail,
     counted.text,
     billed.input_tokens,
+    billed.cached_tokens,
     billed.output_tokens,
     billed.cost_usd,
     case

@@ -36,6 +36,7 @@
 -- column max_output_tokens: advertised longest answer, tokens
 -- column cannot_probe: why no adapter can ask it; null: one can
 -- column model_facts_json: what the catalog states of the weights, as recorded (JSON); null: nothing
+-- column fleet_threads: processor threads of an embedded server; null: not embedded
 -- column disclosure_json: what the provider discloses of the serving, as recorded (JSON); null: nothing
 with compared as (
     select
@@ -65,6 +66,7 @@ with compared as (
             catalog_log.max_output_tokens,
             catalog_log.cannot_probe,
             catalog_log.model_facts_json,
+            catalog_log.fleet_threads,
             catalog_log.disclosure_json
         ) as claim
     from catalog_log
@@ -112,6 +114,7 @@ select
     marked.max_output_tokens,
     marked.cannot_probe,
     marked.model_facts_json,
+    marked.fleet_threads,
     marked.disclosure_json
 from marked
 where

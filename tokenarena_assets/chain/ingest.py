@@ -189,6 +189,7 @@ def _catalog_rows(day: date, found: RoundFiles) -> Iterable[dict[str, Any]]:
             "max_output_tokens": endpoint.get("max_output_tokens"),
             "not_ready": unready.get(endpoint.get("endpoint_id")),
             "model_facts_json": _json(endpoint.get("model_facts")),
+            "fleet_threads": (endpoint.get("fleet") or {}).get("threads"),
             "disclosure_json": _json(endpoint.get("disclosure")),
         }
 
