@@ -79,10 +79,10 @@ def energy_endpoint(row: Row, speed_tok_s: float | None) -> EnergyEndpoint:
         TokenArenaError: what a provider disclosed cannot be so.
     """
     if row["is_embedded"]:
-        threads = row.get("fleet_threads") or 1
+        threads = row["fleet_threads"] or 1
         return EnergyEndpoint(HERE, row["model"], accelerator=CPU, threads=threads, per_user_speed_tok_s=speed_tok_s)
-    weights = json.loads(row.get("model_facts_json") or "{}")
-    told = json.loads(row.get("disclosure_json") or "{}")
+    weights = json.loads(row["model_facts_json"] or "{}")
+    told = json.loads(row["disclosure_json"] or "{}")
     given: dict[str, Any] = {name: row[name] for name in ("provider", "model", "sku")}
     given |= {name: weights[name] for name in MODEL_FACTS if weights.get(name) is not None}
     given |= {name: told[name] for name in DISCLOSED if told.get(name) is not None}
@@ -94,7 +94,7 @@ def energy_endpoint(row: Row, speed_tok_s: float | None) -> EnergyEndpoint:
     if "params_total_b" not in given and row["model"] not in facts().models:
         given["size_class"] = UNKNOWN_SIZE
     given.setdefault("precision", facts().precision_names.get((row["quantization"] or "").lower()))
-    tier = TIERS.get(row.get("service_tier") or "standard", "standard")
+    tier = TIERS.get(row["service_tier"] or "standard", "standard")
     return as_endpoint(given | {"service_tier": tier, "per_user_speed_tok_s": speed_tok_s})
 
 
@@ -157,7 +157,7 @@ def model_day(
         row["endpoint_id"]: row
         for row in answers.filter(pl.col("suite").is_in(GENERATED_SUITES) & pl.col("correct").is_not_null())
         .group_by("endpoint_id")
-        .agg(pl.col("input_tokens").mean(), pl.col("output_tokens").mean())
+        .agg(pl.col("input_tokens", "cached_tokens", "output_tokens").mean())
         .iter_rows(named=True)
     }
     modeled: Model = {}
@@ -176,7 +176,7 @@ def _workload(mix: Mix, probed: Row | None) -> Workload | str:
         return Workload(0.0, mix.request_input_tokens)
     if probed is None or probed["input_tokens"] is None or probed["output_tokens"] is None:
         return "no graded answer with its tokens"
-    return Workload(probed["input_tokens"], probed["output_tokens"])
+    return Workload(probed["input_tokens"], probed["output_tokens"], probed["cached_tokens"] or 0.0)
 
 
 def _model(row: Row, speed: float | None, workload: Workload | str) -> Modeled:
@@ -289,8 +289,8 @@ def _asked(asked: pl.DataFrame, name: str, domain: str, unscored: Mapping[tuple[
         AnsweredItem(
             (row["domain"], row["template_id"] or row["item_id"]),
             float(weight),
-            float(row["input_tokens"] - (row.get("cached_tokens") or 0)),
-            float(row.get("cached_tokens") or 0),
+            float(row["input_tokens"] - (row["cached_tokens"] or 0)),
+            float(row["cached_tokens"] or 0),
             float(row["output_tokens"]),
             float(row["correct"] or 0),
         )

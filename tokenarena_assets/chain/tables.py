@@ -191,6 +191,7 @@ CATALOG_LOG = TableSpec(
         Column("max_output_tokens", "advertised longest answer, tokens", INT),
         Column("cannot_probe", "why no adapter can ask it; null: one can", TEXT),
         Column("not_ready", "why the round did not send to it (no key, say); null: it was ready", TEXT),
+        Column("fleet_threads", "processor threads of an embedded server; null: not embedded", INT),
         Column("model_facts_json", "what the catalog states of the weights, as recorded (JSON); null: nothing", TEXT),
         Column(
             "disclosure_json", "what the provider discloses of the serving, as recorded (JSON); null: nothing", TEXT
