@@ -71,14 +71,14 @@ def test_calibration_seen_through_an_api_alone():
     batch, total, active = (np.asarray(v) for v in (s.batch, s.params_total, s.params_active))
     inside, width, error = [], [], []
     for i in np.flatnonzero((batch >= 16) & (batch <= 512)):
-        precision = {2.0: "bf16", 1.0: "fp8", 0.56: "mxfp4"}[float(np.asarray(s.bytes_per_weight)[i])]
-        ratio = float(np.asarray(s.prefill_per_output)[i])
+        output = float(data.output_tokens[i])
         endpoint = {
-            "params_total_b": total[i] / 1e9, "params_active_b": active[i] / 1e9, "precision": precision,
+            "params_total_b": total[i] / 1e9, "params_active_b": active[i] / 1e9, "precision": str(data.precision[i]),
             "hardware_prior": {"H100 SXM 80GB": 0.4, "H200 SXM 141GB": 0.3, "B200 SXM 180GB": 0.3},
         }  # fmt: skip
-        output = (250 if data.task[i] == "gpqa" else 100) / ratio
-        found = energy_interval(endpoint, Workload(ratio * output, output), 800).j_per_output_token_accelerator
+        found = energy_interval(
+            endpoint, Workload(float(np.asarray(s.prefill_per_output)[i]) * output, output), 800
+        ).j_per_output_token_accelerator
         inside.append(found.p5 <= data.measured_j[i] <= found.p95)
         width.append(found.p95 / found.p5)
         error.append(abs(found.p50 / data.measured_j[i] - 1))
@@ -99,16 +99,19 @@ def test_supported_pairs_of_a_model_are_right():
             EnergyEndpoint(
                 params_total_b=column["params_total"][i] / 1e9,
                 params_active_b=column["params_active"][i] / 1e9,
-                precision={2.0: "bf16", 1.0: "fp8", 0.56: "mxfp4"}[float(np.asarray(s.bytes_per_weight)[i])],
+                precision=str(data.precision[i]),
                 accelerator=str(data.accelerator[i]),
                 n_accelerators=float(column["n"][i]),
                 batch=float(column["batch"][i]),
             )
             for i in rows
         ]
-        output = [(250 if data.task[i] == "gpqa" else 100) / float(np.asarray(s.prefill_per_output)[i]) for i in rows]
-        asked = [Workload(250 if data.task[i] == "gpqa" else 100, out) for i, out in zip(rows, output, strict=True)]
-        per_token = energy_draws(endpoints, asked, 1000).energy_j / np.array(output)[:, None]
+        output = data.output_tokens[rows]
+        asked = [
+            Workload(float(np.asarray(s.prefill_per_output)[i] * data.output_tokens[i]), float(data.output_tokens[i]))
+            for i in rows
+        ]
+        per_token = energy_draws(endpoints, asked, 1000).energy_j / output[:, None]
         for a, b in itertools.combinations(range(len(rows)), 2):
             said = compare(per_token[a], per_token[b])
             if said.supported:
