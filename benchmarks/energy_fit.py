@@ -74,6 +74,9 @@ def main() -> None:
     line("EcoLogits 0.9, B = 64", np.log(ecologits_j(active, n) / measured))
     chips = np.array([name[:4] for name in data.accelerator])
     line("this form, the other chip left out", left_out(design, measured, model, chips))
+    plain = np.array(["Nemotron" not in name for name in model])
+    for label, of in (("no hybrids at all: this form", design), ("no hybrids at all: design note's form", given)):
+        line(label, left_out(of[plain], measured[plain], model[plain], family[plain]))
     sparse = np.asarray(data.serving.params_active) < np.asarray(data.serving.params_total)
     line("family left out: sparse models", errors[sparse])
     line("family left out: four and more accelerators", errors[n >= 4])

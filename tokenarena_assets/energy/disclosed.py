@@ -53,6 +53,14 @@ def decode_energy_j_per_token(
     }  # fmt: skip
     for name, value in numbers.items():
         _positive(name, value)
+    for name, value in (("input_tokens", input_tokens), ("kv_bytes_per_token", kv_bytes_per_token or 0.0)):
+        if not math.isfinite(value) or value < 0:
+            raise TokenArenaError(f"{name} is {value!r}", mend="give a finite number of at least 0")
+    if params_active_b > params_total_b:
+        raise TokenArenaError(
+            f"params_active_b {params_active_b:g} is more than params_total_b {params_total_b:g}",
+            mend="give the parameters that one token uses as active",
+        )
     constants = facts()
     chip, weights = constants.accelerator(accelerator), constants.precision(precision)
     if not chip.in_roofline:
@@ -62,7 +70,7 @@ def decode_energy_j_per_token(
     cache = kv_read_bytes(kv, 0.0, 0.0, input_tokens + output_tokens / 2)
     serving = Serving(
         params_total=params_total_b * 1e9,
-        params_active=min(params_active_b, params_total_b) * 1e9,
+        params_active=params_active_b * 1e9,
         bytes_per_weight=weights.bytes_per_weight,
         layers=float(shape.layers[0]) if layers is None else layers,
         tdp_w=chip.tdp_w,

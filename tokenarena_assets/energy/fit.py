@@ -32,6 +32,8 @@ class Calibration:
     model: NDArray[np.str_]
     task: NDArray[np.str_]
     accelerator: NDArray[np.str_]
+    precision: NDArray[np.str_]
+    output_tokens: Array
     serving: Serving
     cache_bytes: Array
     measured_j: Array
@@ -105,6 +107,8 @@ def load_calibration(facts: Facts) -> Calibration:
         model=np.array([row.text("model") for row in rows]),
         task=np.array([row.text("task") for row in rows]),
         accelerator=np.array([row.text("accelerator") for row in rows]),
+        precision=np.array([p.name for p in precisions]),
+        output_tokens=outputs,
         serving=serving,
         cache_bytes=cache,
         measured_j=column("measured_j_per_output_token"),
