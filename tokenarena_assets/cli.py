@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from tokenarena_assets import __version__
+from tokenarena_assets.commands import prices
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage.home import Home
 
@@ -32,6 +33,7 @@ fleet_app = typer.Typer(
     epilog="Example: tokenarena fleet up",
 )
 app.add_typer(fleet_app, name="fleet")
+prices.register(app)
 
 # Bursts would take another half minute, and the search for border inputs two.
 DEMO_SUITES = ("speed", "quality_math", "quality_code", "context", "parity", "sampled", "greedy", "logprobs")
