@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from tokenarena_assets import __version__
-from tokenarena_assets.commands import audit
+from tokenarena_assets.commands import audit, prices
 from tokenarena_assets.commands import endpoints as endpoints_command
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage.home import Home
@@ -34,8 +34,8 @@ fleet_app = typer.Typer(
     epilog="Example: tokenarena fleet up",
 )
 app.add_typer(fleet_app, name="fleet")
-audit.register(app)
-endpoints_command.register(app)
+for part in (audit, endpoints_command, prices):
+    part.register(app)
 
 # Bursts would take another half minute, and the search for border inputs two.
 DEMO_SUITES = ("speed", "quality_math", "quality_code", "context", "parity", "sampled", "greedy", "logprobs")

@@ -178,8 +178,8 @@ PRICE_VERDICTS = TableSpec(
 ROUND_PRICES = TableSpec(
     name="round_prices",
     description=(
-        "What a request of each round pays, by its minute and its size: the catalog's price as the round recorded it,"
-        " else that of the price book. The rows of a round and endpoint cover every minute of the week and every size once."
+        "What a request of each round pays, by its minute and its size: the catalog's price as the round recorded it, "
+        "else the price book's. The rows of a round and endpoint cover every minute of the week and every size once."
     ),
     grain="one round, endpoint, stretch of the week and size of request",
     group="book",
@@ -275,8 +275,9 @@ BLENDED_PRICES = TableSpec(
 PRESET_CHURN = TableSpec(
     name="preset_churn",
     description=(
-        "How much the order of endpoints depends on the workload: who leaves the top ten from a preset to another, "
-        "and Kendall's tau-b over all. Only orders that depend on the preset; by speed, quality or fidelity nobody moves."
+        "How much the order of endpoints depends on the workload: who leaves the first ten from one preset to another, "
+        "and Kendall's tau-b over all. Only orders that depend on the preset; by speed, quality or fidelity nobody "
+        "moves."
     ),
     grain="one population, order and pair of presets",
     group="rank",

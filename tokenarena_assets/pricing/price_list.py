@@ -166,7 +166,8 @@ class ListPrice(Tiered):
         stretches = sorted(stretch for band in value for stretch in band.minutes())
         if any(later[0] < earlier[1] for earlier, later in pairwise(stretches)):
             raise ValueError("bands overlap: of one minute there is one price")
-        return value
+        # In one order, however they were written: equal prices are to look equal.
+        return tuple(sorted(value, key=lambda band: (band.from_utc, band.to_utc, band.weekdays)))
 
     def at(self, moment: datetime) -> Tiered:
         """The prices at a moment (one without a zone is taken for UTC)."""

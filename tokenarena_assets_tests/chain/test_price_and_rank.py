@@ -2,44 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 import polars as pl
 import pytest
 
 from tokenarena_assets.chain.price import blend_prices
+from tokenarena_assets.chain.price_tables import BLENDED_PRICES
 from tokenarena_assets.chain.rank import AS_PROBED, cost_per_correct
-from tokenarena_assets.chain.tables import BLENDED_PRICES, COST_PER_CORRECT
+from tokenarena_assets.chain.tables import COST_PER_CORRECT
 from tokenarena_assets.endpoints import Preset, embedded_presets_path, load_presets
+from tokenarena_assets.pricing import ListPrice, Tier
+from tokenarena_assets.pricing.book import BookRow, priced_rows
 from tokenarena_assets_tests.sql_models.frames import DAY, Row, at, frame
 
 PRESETS = load_presets(embedded_presets_path())
 
 
-def endpoint(
-    endpoint_id: str, price_in: str | None, price_out: str | None, cached: str | None = None, hour: int = 1
-) -> Row:
-    def decimal(text: str | None) -> Decimal | None:
-        return None if text is None else Decimal(text)
-
-    return {
-        "endpoint_id": endpoint_id,
-        "valid_from": at(hour),
-        "input_usd_per_mtok": decimal(price_in),
-        "output_usd_per_mtok": decimal(price_out),
-        "cached_input_usd_per_mtok": decimal(cached),
-    }
+NO_BAND = {"service_tier": "standard", "valid_from": DAY, "min_input_tokens": 0}
 
 
-def blends(endpoints: Sequence[Row], presets: Sequence[Preset] = PRESETS) -> dict[tuple[str, str], Decimal | None]:
-    table = blend_prices(DAY, frame("endpoints", endpoints), presets)
+def booked(endpoint_id: str, price: ListPrice, **given: Any) -> list[Row]:
+    """The lines of a price book in which one price is in force since the day."""
+    row = BookRow(endpoint_id, "standard", price.canonical_json(), DAY, None, "observed_date", "catalog", "USD")
+    return [
+        {
+            **NO_BAND,
+            "endpoint_id": endpoint_id,
+            "price_json": row.price_json,
+            "price_id": line.price_id,
+            "min_input_tokens": line.min_input_tokens,
+            "band": line.band,
+            **line.rate.prices(),
+            **given,
+        }
+        for line in priced_rows(row)
+    ]
+
+
+def simple(price_in: str, price_out: str, cached: str | None = None) -> ListPrice:
+    return ListPrice(
+        input_usd_per_mtok=Decimal(price_in),
+        output_usd_per_mtok=Decimal(price_out),
+        cached_input_usd_per_mtok=None if cached is None else Decimal(cached),
+    )
+
+
+def blended(
+    prices: Mapping[str, ListPrice | None], presets: Sequence[Preset] = PRESETS, requests: Sequence[Row] = ()
+) -> pl.DataFrame:
+    endpoints = [{"endpoint_id": name, "valid_from": at(1), "model_family": "m"} for name in prices]
+    book = [line for name, price in prices.items() if price is not None for line in booked(name, price)]
+    table = blend_prices(
+        DAY, frame("endpoints", endpoints), frame("price_book", book), frame("requests", requests), presets
+    )
     assert table.schema == BLENDED_PRICES.polars_schema
-    return {(row["endpoint_id"], row["preset"]): row["blended_usd_per_mtok"] for row in table.to_dicts()}
+    return table.filter(population="probed")
+
+
+def blends(
+    prices: Mapping[str, ListPrice | None], presets: Sequence[Preset] = PRESETS
+) -> dict[tuple[str, str], Decimal | None]:
+    rows = blended(prices, presets).to_dicts()
+    return {(row["endpoint_id"], row["preset"]): row["blended_usd_per_mtok"] for row in rows}
 
 
 def test_blends_of_the_shipped_presets() -> None:
-    assert blends([endpoint("p/m@a", "0.10", "0.32")]) == {
+    assert blends({"p/m@a": simple("0.10", "0.32")}) == {
         ("p/m@a", "chat"): Decimal("0.155"),
         ("p/m@a", "rag"): Decimal("0.110476190"),  # 2.32 / 21
         ("p/m@a", "reasoning"): Decimal("0.283333333"),  # 1.70 / 6
@@ -48,18 +79,57 @@ def test_blends_of_the_shipped_presets() -> None:
 
 def test_a_preset_with_cached_input() -> None:
     agents = Preset(name="agents", input_ratio=20, output_ratio=1, request_input_tokens=9000, cached_share=0.5)
-    got = blends([endpoint("p/m@a", "3", "15", "0.3"), endpoint("p/m@b", "3", "15")], [agents])
+    got = blends({"p/m@a": simple("3", "15", "0.3"), "p/m@b": simple("3", "15")}, [agents])
     assert got == {("p/m@a", "agents"): Decimal("2.285714286"), ("p/m@b", "agents"): Decimal("3.571428571")}
 
 
-def test_an_endpoint_without_a_price_has_a_row_without_a_blend() -> None:
-    got = blends([endpoint("p/m@a", None, None), endpoint("p/m@b", "0", "0")], PRESETS[:1])
-    assert got == {("p/m@a", "chat"): None, ("p/m@b", "chat"): Decimal(0)}
+def test_an_endpoint_without_a_price_or_with_one_of_nothing_says_so_and_has_no_blend() -> None:
+    rows = blended({"p/m@a": None, "p/m@b": simple("0", "0")}, PRESETS[:1]).to_dicts()
+    assert [(row["endpoint_id"], row["blended_usd_per_mtok"], row["no_price_because"]) for row in rows] == [
+        ("p/m@a", None, "no price is in force: see price_book and price_quarantine"),
+        ("p/m@b", None, "zero price: a trial or part of a plan, never ranked"),
+    ]
 
 
-def test_the_last_price_of_the_day_counts() -> None:
-    got = blends([endpoint("p/m@a", "9", "9", hour=7), endpoint("p/m@a", "1", "1", hour=4)], PRESETS[:1])
-    assert got == {("p/m@a", "chat"): Decimal(9)}
+def test_the_size_of_a_presets_requests_decides_the_tier() -> None:
+    # gemini-2.5-pro as listed: 20:1 is 1.667 at 20,000 tokens and 3.095 where requests are over 200,000.
+    gemini = ListPrice(
+        input_usd_per_mtok=Decimal("1.25"),
+        output_usd_per_mtok=Decimal(10),
+        tiers=(Tier(above_input_tokens=200_000, input_usd_per_mtok=Decimal("2.5"), output_usd_per_mtok=Decimal(15)),),
+    )
+    sizes = {"small": 20_000, "edge": 200_000, "long": 200_001}
+    presets = [Preset(name=n, input_ratio=20, output_ratio=1, request_input_tokens=s) for n, s in sizes.items()]
+    rows = {row["preset"]: row for row in blended({"p/m@a": gemini}, presets).to_dicts()}
+    assert {name: round(row["blended_usd_per_mtok"], 3) for name, row in rows.items()} == {
+        "small": Decimal("1.667"),
+        "edge": Decimal("1.667"),
+        "long": Decimal("3.095"),
+    }
+    assert [row["above_input_tokens"] for row in rows.values()] == [None, None, 200_000]
+    assert len({row["price_id"] for row in rows.values()}) == 2
+
+
+def wordy(endpoint_id: str, tokens: int, n: int = 10) -> list[Row]:
+    one = {"endpoint_id": endpoint_id, "suite": "quality_math", "status": "ok", "output_tokens": tokens}
+    return [one | {"request_id": f"{endpoint_id}-{number}"} for number in range(n)]
+
+
+def test_the_effective_blend_counts_the_output_that_answers_take_here() -> None:
+    prices = {name: simple("0.10", "0.32") for name in ("p/m@a", "p/m@b", "p/m@c", "p/m@few")}
+    requests = [*wordy("p/m@a", 100), *wordy("p/m@b", 200), *wordy("p/m@c", 300), *wordy("p/m@few", 900, 9)]
+    rows = {row["endpoint_id"]: row for row in blended(prices, PRESETS[:1], requests).to_dicts()}
+    # the family's median is 200; chat: (3 x 0.10 + m x 0.32) / 4
+    assert {name: (row["output_multiplier"], row["effective_usd_per_mtok"]) for name, row in rows.items()} == {
+        "p/m@a": (0.5, Decimal("0.115")),
+        "p/m@b": (1.0, Decimal("0.155")),
+        "p/m@c": (1.5, Decimal("0.195")),
+        "p/m@few": (None, None),
+    }
+    assert rows["p/m@few"]["no_effective_because"] == "9 answers with usage, 10 needed"
+    assert (rows["p/m@a"]["output_multiplier_n"], rows["p/m@a"]["output_multiplier_n_endpoints"]) == (10, 3)
+    (alone,) = blended({"p/m@a": simple("1", "1")}, PRESETS[:1], wordy("p/m@a", 100)).to_dicts()
+    assert alone["no_effective_because"] == "no other endpoint of its family was measured"
 
 
 def answers(
@@ -90,6 +160,7 @@ def price(endpoint_id: str, blend: str | None, preset: str = "chat") -> Row:
     return {
         "endpoint_id": endpoint_id,
         "preset": preset,
+        "population": "probed",
         "blended_usd_per_mtok": None if blend is None else Decimal(blend),
     }
 

@@ -14,6 +14,7 @@ import polars as pl
 
 from tokenarena_assets.chain.border import border_figures, border_inputs, read_border, read_found
 from tokenarena_assets.chain.catalog import PYTHON_TABLES, sql_models
+from tokenarena_assets.chain.churn import preset_churn
 from tokenarena_assets.chain.context import contexts_of
 from tokenarena_assets.chain.drift import change_points_of, read_drift
 from tokenarena_assets.chain.fidelity_channels import FidelityDay, fidelity_of_day
@@ -22,11 +23,15 @@ from tokenarena_assets.chain.fidelity_pool import families_of, read_samples
 from tokenarena_assets.chain.fidelity_samples import fidelity_samples
 from tokenarena_assets.chain.grade import grade_answers
 from tokenarena_assets.chain.measure import latency_by_endpoint
+from tokenarena_assets.chain.observe import observations
 from tokenarena_assets.chain.pooling import read_pool
 from tokenarena_assets.chain.price import blend_prices
+from tokenarena_assets.chain.price_book import PriceDay, price_day, read_observations
 from tokenarena_assets.chain.quality import anchor_gaps, quality_by_endpoint, quality_of_pool
 from tokenarena_assets.chain.rank import cost_per_correct
+from tokenarena_assets.chain.round_prices import round_prices
 from tokenarena_assets.endpoints import embedded_presets_path, load_presets
+from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake
 
 DAY = date(2026, 11, 23)
@@ -146,7 +151,14 @@ def judged(
     claims = [catalog_row("p/m@a", day=day)] if catalog is None else catalog
     put(lake, day, probe_log=probes, round_log=rounds, certificates=certificates, catalog_log=claims)
     result(lake, "stg_rounds", day)
+    put_round_prices(lake, day)
     return result(lake, "stg_probe_log", day)
+
+
+def put_round_prices(lake: Lake, day: date = DAY, book: Sequence[Row] = ()) -> None:
+    """What the rounds of the lake's catalogs pay; `book` is the price book of the day."""
+    priced = round_prices(day, lake.read("catalog_log", day), frame("price_book", book, day))
+    lake.write("round_prices", day, priced)
 
 
 def probe(request_id: str, line: int, endpoint_id: str = "p/m@a", day: date = DAY, **given: Any) -> Row:
@@ -223,12 +235,24 @@ def _fidelity(lake: Lake, day: date) -> FidelityDay:
     return fidelity_of_day(read_samples(lake, day, families), families, border, permutations=99)
 
 
+def _prices(lake: Lake, day: date) -> PriceDay:
+    return price_day(day, read_observations(lake, day))
+
+
 def make_the_rest(lake: Lake, day: date) -> None:
     """Every table that is made from the raw ones."""
     steps = {
         "graded_answers": lambda: grade_answers(day, lake.read("requests", day)),
         "latency_daily": lambda: latency_by_endpoint(day, lake.read("requests", day)),
-        "blended_prices": lambda: blend_prices(day, lake.read("endpoints", day), presets),
+        "price_observation": lambda: observations(Home(lake.root / "home"), day, lake.read("catalog_log", day)),
+        "price_book": lambda: _prices(lake, day).book,
+        "price_quarantine": lambda: _prices(lake, day).quarantine,
+        "price_verdicts": lambda: _prices(lake, day).verdicts,
+        "round_prices": lambda: round_prices(day, lake.read("catalog_log", day), lake.read("price_book", day)),
+        "preset_churn": lambda: preset_churn(day, lake.read("blended_prices", day), lake.read("leaderboard", day)),
+        "blended_prices": lambda: blend_prices(
+            day, lake.read("endpoints", day), lake.read("price_book", day), lake.read("requests", day), presets
+        ),
         "quality_daily": lambda: quality_by_endpoint(day, lake.read("answers", day), lake.read("endpoints", day)),
         "quality_pool": lambda: quality_of_pool(day, read_pool(lake, day), lake.read("endpoints", day)),
         "anchor_gap": lambda: anchor_gaps(day, read_pool(lake, day)),
@@ -259,7 +283,13 @@ def make_the_rest(lake: Lake, day: date) -> None:
     needs = {name: set(model.dependencies) for name, model in sql_models().items()} | {
         "graded_answers": {"requests"},
         "latency_daily": {"requests"},
-        "blended_prices": {"endpoints"},
+        "price_observation": {"catalog_log"},
+        "price_book": {"price_observation"},
+        "price_quarantine": {"price_observation"},
+        "price_verdicts": {"price_observation"},
+        "round_prices": {"catalog_log", "price_book"},
+        "blended_prices": {"endpoints", "price_book", "requests"},
+        "preset_churn": {"blended_prices", "leaderboard"},
         "quality_daily": {"answers", "endpoints"},
         "quality_pool": {"answers", "endpoints"},
         "anchor_gap": {"answers"},

@@ -13,7 +13,7 @@ from tokenarena_assets_tests.sql_models.frames import schemas
 
 EXPECTED_DEPENDENCIES = {
     "stg_rounds": ("certificates", "round_log"),
-    "stg_probe_log": ("catalog_log", "probe_log", "stg_rounds"),
+    "stg_probe_log": ("catalog_log", "probe_log", "round_prices", "stg_rounds"),
     "requests": ("probe_log", "stg_probe_log"),
     "quarantine": ("stg_probe_log",),
     "rounds": ("quarantine", "requests", "round_log", "stg_rounds"),
@@ -101,9 +101,13 @@ def test_cost_comes_from_tokens_and_prices() -> None:
         ("probe_log", "input_tokens"),
         ("probe_log", "cached_tokens"),
         ("probe_log", "output_tokens"),
-        ("catalog_log", "input_usd_per_mtok"),
-        ("catalog_log", "cached_input_usd_per_mtok"),
-        ("catalog_log", "output_usd_per_mtok"),
+        ("probe_log", "cache_write_tokens"),
+        ("probe_log", "reasoning_tokens"),
+        ("round_prices", "input_usd_per_mtok"),
+        ("round_prices", "cached_input_usd_per_mtok"),
+        ("round_prices", "cache_write_usd_per_mtok"),
+        ("round_prices", "output_usd_per_mtok"),
+        ("round_prices", "reasoning_output_usd_per_mtok"),
     }
     assert lineage_of("requests")["text"] == [("probe_log", "text")]
 

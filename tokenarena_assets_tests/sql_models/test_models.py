@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from tokenarena_assets.chain.catalog import table_specs
 from tokenarena_assets.checks.profile import profile_table
+from tokenarena_assets.pricing import Band, ListPrice, Tier
+from tokenarena_assets.probing.spend import cost_of
 from tokenarena_assets.storage.lake import Lake
 from tokenarena_assets_tests.sql_models.frames import (
     DAY,
@@ -24,6 +26,7 @@ from tokenarena_assets_tests.sql_models.frames import (
     judged,
     probe,
     put,
+    put_round_prices,
     result,
     whole_chain,
 )
@@ -264,6 +267,77 @@ def test_cost_of_a_request(lake: Lake, tokens: Row, prices: Row, cost: float | N
     assert row["cost_usd"] == (None if cost is None else pytest.approx(cost, rel=1e-12))
 
 
+TIERED = ListPrice(
+    input_usd_per_mtok=Decimal(1),
+    output_usd_per_mtok=Decimal(10),
+    cache_write_usd_per_mtok=Decimal("1.25"),
+    tiers=(Tier(above_input_tokens=200, input_usd_per_mtok=Decimal(2), output_usd_per_mtok=Decimal(15)),),
+)
+PEAK = Band(from_utc=time(1), to_utc=time(4), input_usd_per_mtok=Decimal(2), output_usd_per_mtok=Decimal(6))
+BANDED = ListPrice(input_usd_per_mtok=Decimal(1), output_usd_per_mtok=Decimal(3), bands=(PEAK,))
+THINKING = ListPrice(
+    input_usd_per_mtok=Decimal(1), output_usd_per_mtok=Decimal(3), reasoning_output_usd_per_mtok=Decimal(9)
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "price", "millionths"),
+    [
+        ({"input_tokens": 200}, TIERED, 200 + 100),  # exactly the threshold is still below
+        ({"input_tokens": 201}, TIERED, 2 * 201 + 150),  # and one more raises the price of all, output too
+        # the threshold counts cached and written tokens: 201 in all; neither is priced in the tier
+        (CACHED | {"input_tokens": 201, "cached_tokens": 100, "cache_write_tokens": 100}, TIERED, 2 * 201 + 150),
+        ({"input_tokens": 100, "cache_write_tokens": 40}, TIERED, 60 + 40 * 1.25 + 100),
+        ({"started_at": at(0)}, BANDED, 30 + 30),
+        ({"started_at": at(1)}, BANDED, 60 + 60),
+        ({"started_at": at(4) - timedelta(microseconds=1)}, BANDED, 60 + 60),
+        ({"started_at": at(4)}, BANDED, 30 + 30),
+        ({"reasoning_tokens": 4}, THINKING, 30 + 6 * 3 + 4 * 9),
+        ({"reasoning_tokens": None}, THINKING, 30 + 30),
+    ],
+)
+def test_cost_by_size_hour_and_kind_of_token(lake: Lake, given: Row, price: ListPrice, millionths: float) -> None:
+    claim = catalog_row("p/m@a") | {"price_json": price.canonical_json()}
+    (row,) = requests(lake, [probe("q1", 1) | {"suite": "quality_math"} | given], [claim])
+    assert row["cost_usd"] == pytest.approx(millionths * 1e-6, rel=1e-12)
+    # The spending caps charge the same, from the raw record.
+    tokens = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens")
+    usage = {name: row[name] for name in tokens}
+    record = {"http_status": 200, "usage": usage, "started_at": row["started_at"].isoformat()}
+    assert float(cost_of(record, price)) == pytest.approx(row["cost_usd"], rel=1e-12)
+
+
+def test_more_cached_and_written_than_there_was_is_set_aside(lake: Lake) -> None:
+    got = verdicts(lake, probe("q1", 1, suite="quality_math", cached_tokens=20, cache_write_tokens=11))
+    assert [reason for reason, _ in got] == ["more_cached_than_input"]
+
+
+def test_what_the_round_did_not_record_is_charged_by_the_book(lake: Lake) -> None:
+    nothing = {"input_usd_per_mtok": None, "output_usd_per_mtok": None}
+    judged(lake, [probe("q1", 1)], [catalog_row("p/m@a") | nothing])
+    booked = {"price_id": "pbook", "endpoint_id": "p/m@a", "service_tier": "standard", "valid_from": date(2026, 1, 1)}
+    prices = {"input_usd_per_mtok": Decimal(2), "output_usd_per_mtok": Decimal(4), "min_input_tokens": 0}
+    text = ListPrice(input_usd_per_mtok=Decimal(2), output_usd_per_mtok=Decimal(4)).canonical_json()
+    put_round_prices(lake, book=[booked | prices | {"price_json": text}])
+    result(lake, "stg_probe_log")
+    (row,) = result(lake, "requests")
+    assert (row["price_id"], row["cost_usd"]) == ("pbook", pytest.approx(100e-6))
+    put_round_prices(lake, book=[booked | prices | {"price_json": text, "valid_to": DAY}])  # it ended the day before
+    result(lake, "stg_probe_log")
+    (row,) = result(lake, "requests")
+    assert (row["price_id"], row["cost_usd"]) == (None, None)
+
+
+def test_an_answer_that_broke_off_is_estimated_by_its_characters(lake: Lake) -> None:
+    broken = {"status": "dropped", "input_tokens": None, "output_tokens": None, "suite": "quality_math"}
+    guess = {"estimated_input_tokens": 100, "estimated_output_tokens": 20}
+    rows = requests(lake, [probe("q1", 1) | broken | guess, probe("q2", 2) | broken], [catalog_row("p/m@a")])
+    assert [(row["cost_usd"], row["estimated_cost_usd"]) for row in rows] == [
+        (None, pytest.approx(160e-6)),
+        (None, None),
+    ]
+
+
 def test_a_request_is_charged_the_price_that_its_own_round_recorded(lake: Lake) -> None:
     later = {"round_id": "r1", "raw_file": "round=r1.jsonl.zst"}
     dear = {"input_usd_per_mtok": Decimal(10), "output_usd_per_mtok": Decimal(30)}
@@ -442,6 +516,32 @@ def test_the_first_answered_attempt_counts_and_all_are_paid_for(lake: Lake) -> N
         ("i1", "q3", 3, 4, False, 1.5, 15, 3),
         ("i2", "lost", 1, 2, None, 0.25, 5, 5),
         ("i3", "unknown", 1, 2, True, None, None, 7),
+    ]
+    assert profile_violations(lake, "answers") == {}
+
+
+def test_a_broken_answer_that_may_have_been_billed_is_counted_by_its_characters(lake: Lake) -> None:
+    guess = {"estimated_cost_usd": 0.125, "estimated_input_tokens": 7, "estimated_output_tokens": 3}
+    put(
+        lake,
+        requests=[
+            asked("broke", 1, status="dropped", **UNBILLED, **guess),
+            asked("answered", 2),
+            asked("broke-too", 3, "i2", status="dropped", **UNBILLED, **guess),
+            asked("unknown", 4, "i3", **UNBILLED, **guess),  # answered: its cost is not known, and not guessed
+        ],
+        graded_answers=[
+            graded("broke", "missing"),
+            graded("answered"),
+            graded("broke-too", "missing"),
+            graded("unknown"),
+        ],
+    )
+    names = ("item_id", "n_attempts", "n_attempts_estimated", "cost_usd", "cost_basis", "input_tokens", "output_tokens")
+    assert [tuple(row[name] for name in names) for row in result(lake, "answers")] == [
+        ("i1", 2, 1, 0.625, "usage_and_estimate", 17, 8),
+        ("i2", 1, 1, 0.125, "usage_and_estimate", 7, 3),
+        ("i3", 1, 0, None, None, None, None),
     ]
     assert profile_violations(lake, "answers") == {}
 
@@ -708,9 +808,15 @@ def test_the_leaderboard_holds_every_endpoint_priced_or_not(lake: Lake) -> None:
     put(
         lake,
         blended_prices=[
-            {"endpoint_id": "p/m@a", "preset": "chat", "blended_usd_per_mtok": Decimal("0.155")},
-            {"endpoint_id": "p/m@a", "preset": "rag", "blended_usd_per_mtok": Decimal("0.11")},
-            {"endpoint_id": "p/m@free", "preset": "chat", "blended_usd_per_mtok": None},
+            {
+                "population": "probed",
+                "endpoint_id": "p/m@a",
+                "preset": "chat",
+                "blended_usd_per_mtok": Decimal("0.155"),
+            },
+            {"population": "probed", "endpoint_id": "p/m@a", "preset": "rag", "blended_usd_per_mtok": Decimal("0.11")},
+            {"population": "probed", "endpoint_id": "p/m@free", "preset": "chat", "blended_usd_per_mtok": None},
+            {"population": "market", "endpoint_id": "p/m@market", "preset": "chat", "blended_usd_per_mtok": Decimal(1)},
         ],
         cost_per_correct=[
             {
@@ -768,7 +874,13 @@ def test_the_leaderboard_holds_every_endpoint_priced_or_not(lake: Lake) -> None:
 
 
 def test_an_endpoint_that_nobody_ranked_is_shown_and_breaks_the_rule_of_explanation(lake: Lake) -> None:
-    put(lake, blended_prices=[{"endpoint_id": "p/m@a", "preset": "chat"}], cost_per_correct=[], scorecard=[], rounds=[])
+    put(
+        lake,
+        blended_prices=[{"population": "probed", "endpoint_id": "p/m@a", "preset": "chat"}],
+        cost_per_correct=[],
+        scorecard=[],
+        rounds=[],
+    )
     (row,) = result(lake, "leaderboard")
     assert (row["endpoint_id"], row["rank"], row["rank_note"]) == ("p/m@a", None, None)
     assert (row["n_rounds"], row["n_rounds_void"], row["n_rounds_uncertified"]) == (0, 0, 0)
@@ -801,7 +913,9 @@ LINES = st.fixed_dictionaries(
         **dict.fromkeys(
             ("ttfb_ms", "ttft_ms", "ttfo_ms", "e2e_ms", "connect_ms", "shortest_gap_ms", "output_speed_tok_s"), FIGURE
         ),
-        **dict.fromkeys(("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens"), TOKENS),
+        **dict.fromkeys(
+            ("input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens"), TOKENS
+        ),
     }
 )
 
