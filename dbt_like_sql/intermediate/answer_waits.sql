@@ -2,7 +2,7 @@
 -- grain: one endpoint, suite and item
 -- group: audit
 -- key: endpoint_id, suite, item_id
--- not null: day, endpoint_id, suite, item_id, domain, outcome, asked_at, n_attempts
+-- not null: day, endpoint_id, suite, item_id, domain, outcome, asked_at, n_sent_attempts
 -- published: view
 -- rule waits_positive: wait_s >= 0
 -- rule answered_or_explained: (wait_s is null) <= (no_answer_cause is not null)
@@ -16,7 +16,7 @@
 -- column outcome: class of the outcome, see docs/methodology.md
 -- column correct: official score; null where nothing can be graded
 -- column asked_at: wall clock (UTC) at the start of the first attempt
--- column n_attempts: tries of the day that were sent
+-- column n_sent_attempts: tries of the day that were sent
 -- column wait_s: first attempt due -> last token of the one that counts, seconds; null: no answer came
 -- column no_answer_cause: how the first attempt failed: rate_limited, refused, server_error, stalled, cut, unreachable, no_text
 -- column cost_usd: cost of all attempts at list price, USD; null: unknown
@@ -41,7 +41,7 @@ with attempts as (
 first_attempts as (
     select
         attempts.*,
-        count(*) over (partition by attempts.endpoint_id, attempts.suite, attempts.item_id) as n_attempts
+        count(*) over (partition by attempts.endpoint_id, attempts.suite, attempts.item_id) as n_sent_attempts
     from attempts
     qualify
         row_number() over (
@@ -60,7 +60,7 @@ select
     answers.outcome,
     answers.correct,
     first_attempts.started_at as asked_at,
-    first_attempts.n_attempts,
+    first_attempts.n_sent_attempts,
     case
         when counted.status in ('ok', 'truncated')
             then

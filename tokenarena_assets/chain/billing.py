@@ -29,17 +29,17 @@ from tokenarena_assets.storage.rawlog import read_lines
 from tokenarena_assets.tokens import TokenCounter, TokenizerFiles
 from tokenarena_assets.tokens.spread import EXACT, band_of
 
+RawRecords = Mapping[tuple[str, int], Mapping[str, Any]]
 NO_ANSWERS = "no answer of the day could be audited"
 CLEAN = "nothing was found"
 
 
 def billing_requests(
-    home: Home, day: date, sample: pl.DataFrame, endpoints: pl.DataFrame, files: TokenizerFiles
+    sample: pl.DataFrame, raw: RawRecords, endpoints: pl.DataFrame, files: TokenizerFiles
 ) -> pl.DataFrame:
-    """Count every sampled answer; its prompt and what it reports to cost are read from its raw line.
+    """Count every sampled answer; its prompt and what it reports to cost are those of its raw record.
 
     Raises:
-        NoEvidenceError: a raw line of the sample is not there any more.
         TokenArenaError: a family's tokenizer cannot be read.
     """
     families = {
@@ -48,7 +48,6 @@ def billing_requests(
             "endpoint_id", "model_family", "is_embedded"
         ).iter_rows()
     }
-    raw = _raw_records(home, day, sample)
     rows = []
     for row in sample.sort("endpoint_id", "sample_number").iter_rows(named=True):
         family, is_embedded = families.get(row["endpoint_id"], (row["endpoint_id"], False))
@@ -57,8 +56,12 @@ def billing_requests(
     return BILLING_REQUESTS.frame(rows)
 
 
-def _raw_records(home: Home, day: date, sample: pl.DataFrame) -> dict[tuple[str, int], dict[str, Any]]:
-    """The raw records of the sample; other lines are passed over without being read as JSON."""
+def raw_records(home: Home, day: date, sample: pl.DataFrame) -> RawRecords:
+    """The raw records of a sample by file and line; other lines are passed over without being read as JSON.
+
+    Raises:
+        NoEvidenceError: a raw line of the sample is not there any more.
+    """
     found: dict[tuple[str, int], dict[str, Any]] = {}
     for (name,), own in sample.group_by("raw_file", maintain_order=True):
         wanted = set(own["raw_line"])

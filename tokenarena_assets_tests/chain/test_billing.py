@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from tokenarena_assets.billing import reported_cost_usd
-from tokenarena_assets.chain.billing import billing_of_day, billing_requests, prompt_of
+from tokenarena_assets.chain.billing import billing_of_day, billing_requests, prompt_of, raw_records
 from tokenarena_assets.chain.catalog import sql_models
 from tokenarena_assets.chain.certificates import read_certificates
 from tokenarena_assets.chain.ingest import read_day
@@ -58,7 +58,7 @@ def audited(home: Home, folder: str = "") -> Audited:
     for name in MODELS:
         sql_models()[name].run(lake, day)
     sample, endpoints = lake.read("billing_sample", day), lake.read("endpoints", day)
-    counted = billing_requests(home, day, sample, endpoints, TokenizerFiles(folder))
+    counted = billing_requests(sample, raw_records(home, day, sample), endpoints, TokenizerFiles(folder))
     return (sample, counted, *billing_of_day(day, counted, sample, endpoints))
 
 
@@ -235,10 +235,9 @@ def test_evidence_leads_to_its_raw_line(probed: Home, with_family: Audited) -> N
 
 
 def test_evidence_that_is_gone_is_named(probed: Home, with_family: Audited) -> None:
-    schema = {"endpoint_id": pl.String(), "model_family": pl.String(), "is_embedded": pl.Boolean()}
     moved = with_family[0].head(1).with_columns(raw_line=pl.lit(10**6).cast(pl.Int64))
     with pytest.raises(NoEvidenceError, match="line 1000000 is not there any more"):
-        billing_requests(probed, today(), moved, pl.DataFrame(schema=schema), TokenizerFiles())
+        raw_records(probed, today(), moved)
 
 
 def test_the_common_tokenizer_accuses_only_beyond_its_error(with_family: Audited) -> None:

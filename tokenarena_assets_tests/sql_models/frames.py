@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from tokenarena_assets.chain.billing import billing_of_day, billing_requests
 from tokenarena_assets.chain.border import border_figures, border_inputs, read_border, read_found
 from tokenarena_assets.chain.catalog import PYTHON_TABLES, sql_models
 from tokenarena_assets.chain.churn import preset_churn
@@ -22,6 +23,7 @@ from tokenarena_assets.chain.fidelity_daily import fidelity_daily, read_channels
 from tokenarena_assets.chain.fidelity_pool import families_of, read_samples
 from tokenarena_assets.chain.fidelity_samples import fidelity_samples
 from tokenarena_assets.chain.grade import grade_answers
+from tokenarena_assets.chain.in_time import in_time_of_day
 from tokenarena_assets.chain.measure import latency_by_endpoint
 from tokenarena_assets.chain.observe import observations
 from tokenarena_assets.chain.pooling import read_pool
@@ -33,6 +35,7 @@ from tokenarena_assets.chain.round_prices import round_prices
 from tokenarena_assets.endpoints import embedded_presets_path, load_presets
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.tokens import TokenizerFiles
 
 DAY = date(2026, 11, 23)
 Row = dict[str, Any]
@@ -239,6 +242,21 @@ def _prices(lake: Lake, day: date) -> PriceDay:
     return price_day(day, read_observations(lake, day))
 
 
+def _counted(lake: Lake, day: date) -> pl.DataFrame:
+    sample = lake.read("billing_sample", day)
+    raw: dict[tuple[str, int], Row] = {place: {} for place in sample.select("raw_file", "raw_line").iter_rows()}
+    return billing_requests(sample, raw, lake.read("endpoints", day), TokenizerFiles())
+
+
+def _billing(lake: Lake, day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+    return billing_of_day(day, _counted(lake, day), lake.read("billing_sample", day), lake.read("endpoints", day))
+
+
+def _in_time(lake: Lake, day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+    presets = load_presets(embedded_presets_path())
+    return in_time_of_day(day, lake.read("answer_waits", day), lake.read("endpoints", day), presets)
+
+
 def make_the_rest(lake: Lake, day: date) -> None:
     """Every table that is made from the raw ones."""
     steps = {
@@ -277,6 +295,13 @@ def make_the_rest(lake: Lake, day: date) -> None:
             families_of(lake.read("endpoints", day)),
         ),
     }
+    steps |= {
+        "billing_requests": lambda: _counted(lake, day),
+        "billing_audit": lambda: _billing(lake, day)[0],
+        "billing_evidence": lambda: _billing(lake, day)[1],
+        "answers_in_time": lambda: _in_time(lake, day)[0],
+        "no_answer_daily": lambda: _in_time(lake, day)[1],
+    }
     presets = load_presets(embedded_presets_path())
     made = {"probe_log", "catalog_log", "round_log", "certificates"}
     waiting = dict.fromkeys([*sql_models(), *steps])
@@ -298,6 +323,11 @@ def make_the_rest(lake: Lake, day: date) -> None:
         "context_daily": {"requests"},
         "change_points": {"drift_daily"},
         "cost_per_correct": {"answers", "blended_prices"},
+        "billing_requests": {"billing_sample", "endpoints"},
+        "billing_audit": {"billing_sample", "endpoints"},
+        "billing_evidence": {"billing_sample", "endpoints"},
+        "answers_in_time": {"answer_waits", "endpoints"},
+        "no_answer_daily": {"answer_waits", "endpoints"},
         "fidelity_samples": {"requests", "endpoints"},
         "border_inputs": {"fidelity_samples"},
         "fidelity_prompts": {"fidelity_samples", "endpoints"},

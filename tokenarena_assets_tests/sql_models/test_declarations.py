@@ -30,6 +30,8 @@ EXPECTED_DEPENDENCIES = {
         "quality_daily",
         "requests",
     ),
+    "billing_sample": ("probe_log", "stg_probe_log"),
+    "answer_waits": ("answers", "requests"),
     "leaderboard": ("blended_prices", "cost_per_correct", "rounds", "scorecard"),
 }
 ALL = pytest.mark.parametrize("name", sorted(EXPECTED_DEPENDENCIES))

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from tokenarena_assets.chain.audit_tables import BILLING_REQUESTS, BILLING_TABLES, IN_TIME_TABLES
-from tokenarena_assets.chain.billing import billing_of_day, billing_requests
+from tokenarena_assets.chain.billing import billing_of_day, billing_requests, raw_records
 from tokenarena_assets.chain.in_time import in_time_of_day
 from tokenarena_assets.defs.factory import asset_spec, check_specs, finish, python_asset, sql_assets
 from tokenarena_assets.defs.partitions import days_of
@@ -21,7 +21,8 @@ from tokenarena_assets.tokens import TokenizerFiles
 def _count(arena: Arena, day: date) -> None:
     lake = arena.lake
     sample, endpoints = lake.read("billing_sample", day), lake.read("endpoints", day)
-    lake.write("billing_requests", day, billing_requests(arena.home, day, sample, endpoints, TokenizerFiles()))
+    raw = raw_records(arena.home, day, sample)
+    lake.write("billing_requests", day, billing_requests(sample, raw, endpoints, TokenizerFiles()))
 
 
 def _show_billing(lake: Lake, day: date) -> dict[str, Any]:
