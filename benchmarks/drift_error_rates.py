@@ -72,6 +72,7 @@ def history(rng: np.random.Generator, days: int = DAYS, swap_at: int | None = No
         columns[metric.name] = values
     for name in ("parity_mismatched", "input_usd_per_mtok", "output_usd_per_mtok"):
         columns[name] = [1.0] * ENDPOINTS * days
+    columns["accuracy_math_n"], columns["accuracy_code_n"] = [60] * ENDPOINTS * days, [40] * ENDPOINTS * days
     columns["served_model"] = ["m"] * ENDPOINTS * days
     columns["latency_prompt_tokens"] = [1000] * ENDPOINTS * days
     return pl.DataFrame(columns)

@@ -37,7 +37,15 @@ from tokenarena_assets.fidelity.greedy import (
     rate_ratio,
 )
 from tokenarena_assets.fidelity.logprobs import Row, choose_logprob_floor, lt_statistic, lt_test
-from tokenarena_assets.fidelity.verdict import COUNTED_CHANNELS, MIN_REFERENCE_DAYS, DayEvidence, Flag, flag_day, judge
+from tokenarena_assets.fidelity.verdict import (
+    COUNTED_CHANNELS,
+    MIN_REFERENCE_DAYS,
+    DayEvidence,
+    Flag,
+    flag_day,
+    judge,
+    p_of_a_difference,
+)
 from tokenarena_assets.report.terminal import print_table
 
 Floats = NDArray[np.float32]
@@ -59,7 +67,8 @@ PLAIN_EVERY, PLAIN_POOLS = 4, (21, 42)  # days: of the plain tests, which cost t
 REPEAT_NOISE = 0.02  # nats, between repeats of one day
 
 HOST_KL = 0.0003  # a deployment's own numerics, for good: that of 8-bit weights, the most that is not a change
-DAY_KL = {"mild": 0.001, "worst": 0.012}  # what a day adds to each deployment; worst: as in real first-token data
+# What a day adds to each deployment; none: as in the embedded fleet; worst: as in real first-token data.
+DAY_KL = {"none": 0.0, "mild": 0.001, "worst": 0.012}
 HONEST = 3  # deployments that measure the floor, in every second family; the others have the assumed one
 PUBLISHED = {0.00024: "99.2%", 0.0047: "96.5%", 0.066: "88.7%"}  # KL a token and same top token, llama.cpp logs
 PERTURBATIONS = {"~Q8": 0.00024, "~Q6": 0.0015, "~Q5": 0.0045, "~Q4": 0.025, "~3-bit": 0.066}
@@ -391,7 +400,13 @@ def tally(days: Sequence[Sequence[DayOfFamily]]) -> Tally:
     flags: list[dict[str, Flag]] = []
     for number, families in enumerate(days):
         p = {name: own for family in families for name, own in family.p.items()}
-        flag = flag_day(p)
+        gaps = {name: gap for family in families for name, gap in family.gaps.items()}
+        # Gaps are worked out once a week; on the other days none is taken to be within the margin.
+        counted = {
+            name: {**own, "sampled": p_of_a_difference(own["sampled"], gaps[name][1] if name in gaps else None)}
+            for name, own in p.items()
+        }
+        flag = flag_day(counted)
         flags.append(flag)
         suspects = [name for name, f in flag.items() if f.suspect]
         found.add("suspect endpoint-days", len(suspects), len(flag))
@@ -403,7 +418,6 @@ def tally(days: Sequence[Sequence[DayOfFamily]]) -> Tally:
                 own = [value for channels in family.p.values() if (value := channels[channel]) is not None]
                 label = channel if channel == "sampled" else f"{channel}, floor {family.floor}"
                 found.add(f"{label}: p <= 5%", sum(value <= 0.05 for value in own), len(own))
-        gaps = {name: gap for family in families for name, gap in family.gaps.items()}
         for name in p:
             # Gaps are worked out once a week; no day is let off `different` for the lack of one.
             lo, hi = gaps.get(name, (100.0, 100.0))

@@ -20,6 +20,7 @@ from tokenarena_assets.drift import (
     History,
     Metric,
     Series,
+    chance_of_share,
     details_of,
     events_of,
     without_shared,
@@ -80,8 +81,15 @@ def _series(rows: pl.DataFrame, metric: Metric) -> dict[str, Series]:
     for (name,), own in known.partition_by("endpoint_id", as_dict=True).items():
         raw = own[metric.name].cast(pl.Float64).to_numpy()
         days = np.array([each.toordinal() for each in own["day"]], dtype=np.int64)
-        made[name] = Series(days, raw, np.array([metric.scaled(value) for value in raw.tolist()]))
+        made[name] = Series(days, raw, np.array([metric.scaled(value) for value in raw.tolist()]), _chance(own, metric))
     return made
+
+
+def _chance(own: pl.DataFrame, metric: Metric) -> float:
+    if not metric.share or metric.n is None:
+        return 0.0
+    counted = own.filter(pl.col(metric.n) > 0)
+    return chance_of_share(*(counted[name].cast(pl.Float64).to_numpy() for name in (metric.name, metric.n)))
 
 
 def _groups(of_metric: Mapping[str, Series], metric: Metric, family: Mapping[str, str]) -> Iterable[Sequence[str]]:

@@ -28,7 +28,7 @@ from tokenarena_assets.chain.fidelity_tables import (
 )
 from tokenarena_assets.fidelity import day_test, fidelity, permutation_test
 from tokenarena_assets.fidelity.permutation import PERMUTATIONS
-from tokenarena_assets.fidelity.verdict import flag_day
+from tokenarena_assets.fidelity.verdict import flag_day, p_of_a_difference
 from tokenarena_assets.suites.items import derived_seed
 from tokenarena_assets.suites.version import SUITE_VERSION
 
@@ -184,7 +184,8 @@ def _flag(rows: Sequence[dict[str, Any]]) -> None:
     p: dict[str, dict[str, float | None]] = {}
     for row in rows:
         if row["judged"]:
-            p.setdefault(row["endpoint_id"], {})[row["channel"]] = row["p"]
+            counted = p_of_a_difference(row["p"], row["contrast_hi"]) if row["channel"] == "sampled" else row["p"]
+            p.setdefault(row["endpoint_id"], {})[row["channel"]] = counted
     flags = flag_day(p)
     for row in rows:
         flag = flags.get(row["endpoint_id"])

@@ -205,7 +205,12 @@ FIDELITY_CHANNELS = TableSpec(
         Column("z", "of the test of T that knows the variance between days", REAL),
         Column("p_permutation", "p of the permutation of hour slots; a diagnostic, it knows no variance of days", REAL),
         Column("p", "one-sided p of the channel; null: none, or not admitted (under 14 reference days)", REAL),
-        Column("p_endpoint", "p of the endpoint: the smallest p times the number of channels that have one", REAL),
+        Column(
+            "p_endpoint",
+            "p of the endpoint: the smallest p times the number of channels that have one; sampled counts as 1 where "
+            "contrast_hi is under 3 points",
+            REAL,
+        ),
         Column("judged", "endpoint of the day's test: neither a reference nor honest, and with a reference", FLAG),
         Column("named", "this channel is why the endpoint is suspect (Benjamini-Hochberg, q = 0.05)", FLAG),
         Column("state", "border: not_measured, no_baseline, steady, deviates, alarm (three days running)", TEXT),
@@ -254,7 +259,7 @@ FIDELITY_DAILY = TableSpec(
         Column("channels_named", "channels that it is suspect by, comma-separated", TEXT),
         Column("suspect_days", "days in a row up to this one on which it is suspect, at most 3", INT),
         Column("n_channels_tested", "channels with a p", INT),
-        Column("p_endpoint", "smallest p of its channels times their number, at most 1", REAL),
+        Column("p_endpoint", "smallest p of its channels times their number, at most 1; see fidelity_channels", REAL),
         Column("e_value", "0.5 / sqrt(p_endpoint), of this day alone", REAL),
         Column("fidelity", "F = 100 S of sampled answers of 7 days, unclipped; 100: as the reference", REAL),
         Column("fidelity_lo", "its 95 % interval over prompts, lower", REAL),

@@ -13,7 +13,7 @@ from tokenarena_assets.drift.events import (
 from tokenarena_assets.drift.metrics import MEASURED, RECORDED, Metric, Recorded
 from tokenarena_assets.drift.posterior import Posterior, change_posterior, log_bayes_factors
 from tokenarena_assets.drift.segments import proposed_changes
-from tokenarena_assets.drift.series import Series, day_weights, without_shared
+from tokenarena_assets.drift.series import Series, chance_of_share, day_weights, without_shared
 
 __all__ = [
     "CANNOT_TELL",
@@ -28,6 +28,7 @@ __all__ = [
     "Posterior",
     "Recorded",
     "Series",
+    "chance_of_share",
     "change_posterior",
     "changes_of",
     "day_weights",

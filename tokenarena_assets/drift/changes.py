@@ -50,8 +50,9 @@ def changes_of(metric: Metric, series: Series) -> list[Change]:
     """
     if len(series.days) < 2 * LEAST_DAYS:
         return []
-    weights = day_weights(series.values, metric.scatter)
-    kept = proposed_changes(_tamed(series.values, weights), metric.scatter)
+    scatter = _least_scatter(metric, series)
+    weights = day_weights(series.values, scatter)
+    kept = proposed_changes(_tamed(series.values, weights), scatter)
     while kept:
         bounds = [0, *kept, len(series.days)]
         sure = [_posterior(metric, series, weights, bounds[i], bounds[i + 2]).probability for i in range(len(kept))]
@@ -81,8 +82,9 @@ def probability_beside(metric: Metric, series: Series, earliest: int, latest: in
     At even odds beforehand; 0 where the level moved by less than is worth a claim, None where three days on both sides
     are not known.
     """
-    weights = day_weights(series.values, metric.scatter)
-    positions, factors = log_bayes_factors(series.values, weights, usual=metric.usual, scatter=metric.scatter)
+    scatter = _least_scatter(metric, series)
+    weights = day_weights(series.values, scatter)
+    positions, factors = log_bayes_factors(series.values, weights, usual=metric.usual, scatter=scatter)
     if len(positions) == 0:
         return None
     within = (series.days[positions] >= earliest) & (series.days[positions - 1] < latest)
@@ -121,6 +123,10 @@ def recorded_changes(metric: Recorded, days: Sequence[int], values: Sequence[flo
     return changes
 
 
+def _least_scatter(metric: Metric, series: Series) -> float:
+    return max(metric.scatter, series.chance)
+
+
 def _tamed(values: Floats, weights: Floats) -> Floats:
     """`values` with the far-off days drawn to the median of those beside them, for a search by least squares."""
     near = np.array([float(np.median(values[max(0, i - 2) : i + 3])) for i in range(len(values))])
@@ -133,7 +139,7 @@ def _posterior(metric: Metric, series: Series, weights: Floats, first: int, last
         series.days[first:last],
         weights[first:last],
         usual=metric.usual,
-        scatter=metric.scatter,
+        scatter=_least_scatter(metric, series),
     )
 
 

@@ -16,7 +16,7 @@ class Metric:
     """One column of `drift_daily` whose days of an unchanged endpoint scatter; sizes are on its scale.
 
     `shared` says whose days move together: where the same day shows at all endpoints, it is our machine or our line;
-    where it shows at a whole family, it is the day's items or the family's reference.
+    where it shows at a whole family, it is the day's items or the family's reference. A `share` is of so many items.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Metric:
     usual: float  # standard deviation of a real change, of the prior
     scatter: float  # a day-to-day standard deviation below this is not believed
     offset: float = 0.0  # added before the logarithm: below it, differences do not matter
+    share: bool = False  # of n items
 
     def scaled(self, value: float) -> float:
         """`value` on the metric's scale."""
@@ -80,8 +81,32 @@ MEASURED = (
         offset=0.02,
     ),
     Metric("border_tv", "first tokens of border inputs", "outputs", "", "border_n", "plain", "none", 0.2, 0.5, 0.02),
-    Metric("accuracy_math", "accuracy in math", "quality", "", "accuracy_math_n", "plain", "family", 0.05, 0.15, 0.01),
-    Metric("accuracy_code", "accuracy in code", "quality", "", "accuracy_code_n", "plain", "family", 0.05, 0.15, 0.01),
+    Metric(
+        "accuracy_math",
+        "accuracy in math",
+        "quality",
+        "",
+        "accuracy_math_n",
+        "plain",
+        "family",
+        0.05,
+        0.15,
+        0.01,
+        share=True,
+    ),
+    Metric(
+        "accuracy_code",
+        "accuracy in code",
+        "quality",
+        "",
+        "accuracy_code_n",
+        "plain",
+        "family",
+        0.05,
+        0.15,
+        0.01,
+        share=True,
+    ),
     Metric(
         "tokens_per_answer",
         "tokens per answer",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,27 @@ TAIL = 4.0  # degrees of freedom of a Student t: what a far-off day still weighs
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One metric of one endpoint: ordinals of days, in order, values as published, and on the metric's scale."""
+    """One metric of one endpoint: ordinals of days, in order, values as published, and on the metric's scale.
+
+    `chance` is the standard deviation that the few items of a day alone give its value; no less scatter is believed.
+    """
 
     days: npt.NDArray[np.int64]
     raw: Floats
     values: Floats
+    chance: float = 0.0
+
+
+def chance_of_share(shares: Floats, n: Floats) -> float:
+    """Standard deviation of a day's share of `n` independent items, at the mean share of all days.
+
+    With one success and one failure added (Laplace's rule), so that a share of 0 or 1 on a few days proves no
+    certainty. The days' median of n stands for all of them.
+    """
+    if not len(shares):
+        return 0.0
+    mean = (float(shares @ n) + 1) / (float(n.sum()) + 2)
+    return float(np.sqrt(mean * (1 - mean) / np.median(n)))
 
 
 def without_shared(group: Mapping[str, Series]) -> dict[str, Series]:
@@ -37,7 +53,7 @@ def without_shared(group: Mapping[str, Series]) -> dict[str, Series]:
             distances.setdefault(day, []).append(value - own)
     shared = {day: float(np.median(d)) if len(d) >= ENDPOINTS_THAT_SHARE else 0.0 for day, d in distances.items()}
     return {
-        name: Series(series.days, series.raw, series.values - np.array([shared[day] for day in series.days.tolist()]))
+        name: replace(series, values=series.values - np.array([shared[day] for day in series.days.tolist()]))
         for name, series in group.items()
     }
 

@@ -17,7 +17,7 @@ from tokenarena_assets.fidelity.logprobs import kl_top_k, lt_statistic, lt_test
 from tokenarena_assets.fidelity.mmd import mmd_hamming
 from tokenarena_assets.fidelity.permutation import PermutationTest, permutation_test
 from tokenarena_assets.fidelity.sequences import END, Outcome, PromptSamples, encode
-from tokenarena_assets.fidelity.verdict import claim, flag_day, judge
+from tokenarena_assets.fidelity.verdict import claim, flag_day, judge, p_of_a_difference
 
 __all__ = [
     "END",
@@ -48,6 +48,7 @@ __all__ = [
     "mean_tv",
     "mmd2",
     "mmd_hamming",
+    "p_of_a_difference",
     "permutation_test",
     "prefix_kernel",
     "rate_ratio",

@@ -79,13 +79,18 @@ def day_variance(
 
 
 def day_test(statistic: float | None, permutation_variance: float | None, days: DayVariance) -> DayTest:
-    """By z = (T - mean(N)) / sqrt(permutation variance + s2_day); p that t of n_days - 1 degrees exceeds it."""
+    """By z = (T - max(0, mean(N))) / sqrt(permutation variance + s2_day); p that t of n_days - 1 degrees exceeds it.
+
+    What days add to T is no less than 0, so a negative mean of N is chance, and taken as 0 like a negative s2_day. It
+    is of single days: next to the small variance of a T of seven days it would accuse an endpoint for the reference's
+    own chance, and for weeks on end.
+    """
     if statistic is None or permutation_variance is None or days.mean is None or days.s2_day is None:
         return DayTest(None, None, None)
     variance = permutation_variance + days.s2_day
     if variance <= 0:
         return DayTest(None, None, None)
-    z, df = (statistic - days.mean) / math.sqrt(variance), days.n_days - 1
+    z, df = (statistic - max(0.0, days.mean)) / math.sqrt(variance), days.n_days - 1
     return DayTest(z, t_cdf(-z, df), df)
 
 

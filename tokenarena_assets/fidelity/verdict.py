@@ -53,6 +53,15 @@ class Verdict:
     note: str
 
 
+def p_of_a_difference(p: float | None, gap_hi: float | None) -> float | None:
+    """What the p of sampled text counts for among the day's: 1 where the gap is shown to be within the margin.
+
+    What is shown to be as good as the same is no finding, however sure it is that it is not exactly the same: with
+    enough samples everything differs. A p that is only ever raised stays one.
+    """
+    return 1.0 if p is not None and gap_hi is not None and gap_hi < MARGIN_POINTS else p
+
+
 def flag_day(p: Mapping[str, Mapping[str, float | None]], q: float = Q) -> dict[str, Flag]:
     """Suspects of one day: Bonferroni over an endpoint's channels, Benjamini-Hochberg over the endpoints.
 

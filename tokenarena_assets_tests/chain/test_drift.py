@@ -64,6 +64,30 @@ def test_a_swap_is_found_at_its_date_and_only_there() -> None:
     assert changed["greedy_rate_per_1k"]["after"] == pytest.approx(60, rel=0.3)
 
 
+# Accuracy in four code items a day over fourteen days in which nobody changed, as the embedded fleet really had it.
+OF_FOUR_ITEMS = {
+    "f16": (2, 3, 3, 2, 2, 3, 2, 2, 2, 3, 2, 3, 2, 3),
+    "q4_0": (2, 3, 2, 2, 2, 3, 2, 2, 2, 2, 2, 2, 2, 2),
+    "q3_r": (0, 2, 2, 2, 1, 2, 2, 0, 0, 1, 2, 1, 1, 2),
+}
+SERVED = {"ref": "f16", "replica": "f16", "q8_0": "f16", "q5_0": "f16", "q4_0": "q4_0", "a": "q3_r", "b": "q3_r"}
+
+
+@pytest.mark.parametrize("days", range(10, 15))
+def test_a_few_items_a_day_are_no_ground_for_a_change(days: int) -> None:
+    rows = [
+        {"endpoint_id": name, "model_family": "m", "accuracy_code": OF_FOUR_ITEMS[of][i] / 4, "accuracy_code_n": 4}
+        for i in range(days)
+        for name, of in SERVED.items()
+    ]
+    seen = [
+        frame("drift_daily", rows[i * len(SERVED) : (i + 1) * len(SERVED)], START + timedelta(days=i))
+        for i in range(days)
+    ]
+    found = change_points_of(START + timedelta(days=days - 1), pl.concat(seen))
+    assert found.filter(verdict="changed").is_empty()
+
+
 def test_an_endpoint_without_an_event_says_so() -> None:
     (row,) = judged().filter(endpoint_id="p1/m@a").to_dicts()
     assert (row["verdict"], row["claim"], row["changed_on"]) == ("no change seen", "no change seen in 20 days", None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tokenarena_assets.drift import Series, day_weights, proposed_changes, without_shared
+from tokenarena_assets.drift import Series, chance_of_share, day_weights, proposed_changes, without_shared
 
 
 def series(values: list[float], days: list[int] | None = None) -> Series:
@@ -45,6 +45,14 @@ def test_one_or_two_bad_days_weigh_little_and_the_days_beside_a_step_weigh_in_fu
     step = np.array(quiet) + np.where(np.arange(10) >= 7, 5.0, 0.0)
     assert day_weights(step, 0.05).min() > 0.5
     assert day_weights(np.array([1.0, 9.0]), 0.05).tolist() == [1, 1]
+
+
+def test_chance_of_a_share_is_binomial() -> None:
+    # 8 of 16 items, one success and one failure added: 9 of 18, and days of four items.
+    assert chance_of_share(np.array([0.25, 0.75, 0.25, 0.75]), np.full(4, 4.0)) == pytest.approx(np.sqrt(0.25 / 4))
+    # Never a mistake in 5 days of 20 items: 101 of 102.
+    assert chance_of_share(np.ones(5), np.full(5, 20.0)) == pytest.approx(np.sqrt(101 / 102 / 102 / 20))
+    assert chance_of_share(np.array([]), np.array([])) == 0
 
 
 def test_segments_are_where_the_levels_change() -> None:

@@ -101,6 +101,14 @@ def test_day_test_is_students() -> None:
     assert below.p > 0.9  # one-sided: only a large T speaks against an endpoint
 
 
+def test_a_negative_mean_of_days_is_chance_and_accuses_nobody() -> None:
+    # Days add nothing: N scatters around 0, here by chance below it. T of an unchanged endpoint is 0.
+    days = DayVariance(-0.003, 0.00003, 0.00004, 0.0, 14, 91)
+    unchanged = day_test(0.0, 0.002**2, days)
+    assert (unchanged.z, unchanged.p) == (0.0, pytest.approx(0.5))
+    assert day_test(0.004, 0.002**2, days).z == pytest.approx(2.0)
+
+
 def test_day_test_without_what_it_needs() -> None:
     days = DayVariance(0.01, 0.0, 0.0, 0.0, 15, 105)
     nothing = day_test(None, 0.1, days)

@@ -18,6 +18,7 @@ from tokenarena_assets.fidelity.verdict import (
     e_value,
     flag_day,
     judge,
+    p_of_a_difference,
 )
 
 P = st.none() | st.floats(0, 1)
@@ -62,6 +63,13 @@ def test_a_channel_under_the_threshold_of_others_is_named():
     flags = flag_day({"a": {"greedy": 0.001, "logprobs": 0.01}, "b": {"greedy": 0.03}})
     assert flags["b"].suspect
     assert flags["a"].named == {"greedy", "logprobs"}  # 2 x 0.01 <= 0.03
+
+
+def test_what_is_shown_to_be_within_the_margin_is_no_finding_however_sure():
+    assert p_of_a_difference(1e-9, 2.9) == 1
+    assert p_of_a_difference(1e-9, 3.0) == 1e-9
+    assert p_of_a_difference(1e-9, None) == 1e-9  # no interval, nothing shown
+    assert p_of_a_difference(None, 2.9) is None
 
 
 def test_channels_that_do_not_count_and_endpoints_without_p():
