@@ -53,4 +53,34 @@ RANKS = TableSpec(
     ),
 )
 
-RANK_TABLES = (RANKS,)
+FINDINGS = TableSpec(
+    name="findings",
+    description="What a reader should know of the day, each finding with its figure and the query that gives it.",
+    grain="one finding and day",
+    group="rank",
+    key=("finding",),
+    not_null=("day", "finding", "headline", "unit", "n", "endpoints", "modeled", "sql", "about"),
+    rules={
+        "interval_ordered": "value_lo <= value and value <= value_hi",
+        "value_or_cannot_tell": "value is not null or starts_with(headline, 'cannot tell')",
+        "counts_not_negative": "n >= 0",
+    },
+    columns=(
+        Column("day", "UTC day", DAY),
+        Column("finding", "name of the finding", TEXT),
+        Column("about", "what it asks", TEXT),
+        Column("headline", "the finding in a sentence; names in it are hostile text", TEXT),
+        Column("value", "its figure, in `unit`; null: cannot tell", REAL),
+        Column("value_lo", "its interval, lower; of what is known exactly the value; null: none is known", REAL),
+        Column("value_hi", "upper", REAL),
+        Column("unit", "unit of the figures", TEXT),
+        Column("n", "what it rests on", INT),
+        Column("endpoints", "JSON list: whom it is about", TEXT),
+        Column("supported", "whether the evidence carries it; null: known exactly, or nothing to support", FLAG),
+        Column("modeled", "rests on modeled energy", FLAG),
+        Column("detail", "what limits it", TEXT),
+        Column("sql", "the query that gives it, for `tokenarena sql`", TEXT),
+    ),
+)
+
+RANK_TABLES = (RANKS, FINDINGS)

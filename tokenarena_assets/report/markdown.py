@@ -132,3 +132,16 @@ def context_curves(curve: pl.DataFrame) -> str:
         bar = "\u2588" * round(BAR * (value or 0.0))
         body.append([row["endpoint_id"], row["target_tokens"], bar, shown + interval, f"n={row['n']}", row["decision"]])
     return table(["endpoint", "tokens", "accuracy", "", "needles", "decision"], body)
+
+
+def findings_table(findings: pl.DataFrame) -> str:
+    """The findings of a day, each with its figure, interval and n."""
+    body = []
+    for row in findings.iter_rows(named=True):
+        lo, hi = row["value_lo"], row["value_hi"]
+        shown = "-" if row["value"] is None else f"{row['value']:.4g} {row['unit']}"
+        interval = f" [{lo:.4g}, {hi:.4g}]" if lo is not None and hi is not None and lo != hi else ""
+        carried = {True: "supported", False: "not supported", None: ""}[row["supported"]]
+        modeled = "modeled" if row["modeled"] else ""
+        body.append([row["headline"], shown + interval, row["n"], carried, modeled, row["detail"] or ""])
+    return table(["finding", "figure", "n", "", "", "limits"], body)

@@ -25,6 +25,8 @@ from tokenarena_assets.storage.lake import Lake
 from tokenarena_assets.storage.tables import Column, TableSpec
 
 HEADER_LINE = re.compile(r"^-- (?P<key>[a-z ]+?)(?: (?P<name>[a-z0-9_]+))?: (?P<value>.+)$")
+LAYERS = ("staging", "intermediate", "marts")
+FINDINGS = "findings"  # a folder of questions, each one row an answer; not tables of their own
 SIMPLE_KEYS = ("description", "grain", "group", "owner", "key", "not null", "published")
 
 
@@ -40,7 +42,7 @@ class SqlModel:
     """One model: its declaration and its SQL."""
 
     spec: TableSpec
-    layer: str  # staging | intermediate | marts
+    layer: str  # staging | intermediate | marts | findings
     path: Path
     sql: str
 
@@ -136,15 +138,15 @@ class SqlModel:
                 )
 
 
-def load_models(folder: Path | None = None) -> dict[str, SqlModel]:
-    """All models by table name.
+def load_models(folder: Path | None = None, layers: tuple[str, ...] = LAYERS) -> dict[str, SqlModel]:
+    """All models of `layers` by table name.
 
     Raises:
         ConfigError: a header or a SELECT is wrong, or two files make one table.
     """
     root = folder or models_folder()
     models: dict[str, SqlModel] = {}
-    for path in sorted(root.glob("*/*.sql")):
+    for path in sorted(path for layer in layers for path in (root / layer).glob("*.sql")):
         model = _load(path)
         if path.stem in models:
             raise ConfigError(path, f"{models[path.stem].path} makes the same table", mend="rename one of them")

@@ -6,14 +6,15 @@ from typing import Any
 import dagster as dg
 
 from tokenarena_assets.chain.churn import preset_churn as churn_of_day
+from tokenarena_assets.chain.findings import findings_of_day, tables_asked
 from tokenarena_assets.chain.price_tables import PRESET_CHURN
 from tokenarena_assets.chain.rank import cost_per_correct as costs_of_day
-from tokenarena_assets.chain.rank_tables import RANKS
+from tokenarena_assets.chain.rank_tables import FINDINGS, RANKS
 from tokenarena_assets.chain.ranks import rank_day
 from tokenarena_assets.chain.tables import COST_PER_CORRECT
 from tokenarena_assets.defs.factory import python_asset, sql_assets
 from tokenarena_assets.defs.resources import Arena
-from tokenarena_assets.report.markdown import leaderboard_tables
+from tokenarena_assets.report.markdown import findings_table, leaderboard_tables
 from tokenarena_assets.report.prices import churn_table
 from tokenarena_assets.storage.lake import Lake
 
@@ -45,6 +46,14 @@ def _show(lake: Lake, day: date) -> dict[str, Any]:
     return {"leaderboard": dg.MetadataValue.md(leaderboard_tables(lake.read("leaderboard", day)))}
 
 
+def _find(arena: Arena, day: date) -> None:
+    arena.lake.write("findings", day, findings_of_day(day, arena.lake))
+
+
+def _show_findings(lake: Lake, day: date) -> dict[str, Any]:
+    return {"findings": dg.MetadataValue.md(findings_table(lake.read("findings", day)))}
+
+
 def _churn(arena: Arena, day: date) -> None:
     lake = arena.lake
     names = [preset.name for preset in arena.presets()]
@@ -60,3 +69,4 @@ cost_per_correct = python_asset(COST_PER_CORRECT, ["answers", "blended_prices"],
 rank_models = sql_assets("rank", {"leaderboard": _show})
 ranks = python_asset(RANKS, list(RANKED.values()), _rank)
 preset_churn = python_asset(PRESET_CHURN, ["blended_prices", "leaderboard"], _churn, _show_churn)
+findings = python_asset(FINDINGS, tables_asked(), _find, _show_findings)
