@@ -7,15 +7,16 @@ import sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tokenarena_assets import __version__
-from tokenarena_assets.commands import audit, prices
+from tokenarena_assets.commands import audit, leaderboard, prices
 from tokenarena_assets.commands import endpoints as endpoints_command
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage.home import Home
+from tokenarena_assets.storage.rehearsal import say_rehearsal
 
 if TYPE_CHECKING:
     from tokenarena_assets.probing.certificate import Budget
@@ -34,7 +35,7 @@ fleet_app = typer.Typer(
     epilog="Example: tokenarena fleet up",
 )
 app.add_typer(fleet_app, name="fleet")
-for part in (audit, endpoints_command, prices):
+for part in (audit, endpoints_command, leaderboard, prices):
     part.register(app)
 
 # Bursts would take another half minute, and the search for border inputs two.
@@ -115,14 +116,6 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _say_rehearsal(home: Home, stream: TextIO | None = None) -> None:
-    """What is shown of a rehearsal begins with saying so; on stderr where the answer is for a program."""
-    from tokenarena_assets.storage.rehearsal import BANNER
-
-    if home.is_rehearsal:
-        print(BANNER, file=stream or sys.stderr, flush=True)
-
-
 @app.command(epilog="Example: tokenarena demo")
 def demo() -> None:
     """Probe the embedded fleet, materialize today's partition and print the leaderboards. No key, no network."""
@@ -139,7 +132,7 @@ def demo() -> None:
         embedded_presets_path(),
         {"run_round": "always", "suites": list(DEMO_SUITES), "sampled_reps": DEMO_SAMPLED_REPS},
     )
-    _print_leaderboards(home, None, None, as_json=False)
+    leaderboard.print_leaderboards(home, None, None, as_json=False)
     _say(f"database  {home.database}")
     _say(f"evidence  {home.raw_day(_day(None))}")
     query = "select preset, rank, endpoint_id, usd_per_correct from leaderboard order by 1, 2"
@@ -157,7 +150,7 @@ def run(endpoints: EndpointsFile = None, day: Day = None, items: ItemsFile = Non
     home, on = Home.from_environment(), _day(day)
     if not rounds_of(home, on):
         require_kind(home, rehearsal=False)  # it would run one
-    _say_rehearsal(home)
+    say_rehearsal(home)
     given = _files(items, anchor)
     load_inputs(given.get("anchors") or (), given.get("items_file"))  # a bad file is reported before anything starts
     config = {
@@ -512,52 +505,6 @@ def import_results(
     print("\n".join(f"tables and leaderboard: tokenarena run --day {found}" for found in days))
 
 
-@app.command(epilog="Example: tokenarena leaderboard --preset chat")
-def leaderboard(
-    preset: Annotated[str | None, typer.Option("--preset", help="Preset to print; default: all.")] = None,
-    day: Annotated[str | None, typer.Option("--day", help="UTC day; default: the latest published.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Print the published leaderboard."""
-    _print_leaderboards(Home.from_environment(), preset, day, as_json=as_json)
-
-
-def _print_leaderboards(home: Home, preset: str | None, day: str | None, *, as_json: bool) -> None:
-    from tokenarena_assets.report.cells import price_scale
-    from tokenarena_assets.report.terminal import print_json, print_leaderboard
-    from tokenarena_assets.storage.publish import open_published, rows_of
-
-    with open_published(home) as connection:
-        if day is None:
-            wanted = "(select max(day) from leaderboard)"
-            rows = rows_of(
-                connection, f"select * from leaderboard where day = {wanted} order by preset, rank, endpoint_id"
-            )
-        else:
-            rows = rows_of(
-                connection,
-                "select * from leaderboard where day = $day order by preset, rank, endpoint_id",
-                {"day": _day(day)},
-            )
-    presets = sorted({row["preset"] for row in rows})
-    if not rows:
-        raise MissingTableError(f"there is no leaderboard of {day or 'any day'}", mend="tokenarena run --day DAY")
-    if preset is not None and preset not in presets:
-        raise TokenArenaError(f"there is no preset {preset!r}", mend=f"presets are: {', '.join(presets)}")
-    chosen = [row for row in rows if preset in (None, row["preset"])]
-    _say_rehearsal(home, sys.stderr if as_json else sys.stdout)
-    if as_json:
-        print_json(chosen)
-        return
-    for name in [preset] if preset else presets:
-        print_leaderboard(name, [row for row in chosen if row["preset"] == name], price_scale(rows))
-    invented = " Prices of the embedded fleet are invented." if any(row["is_embedded"] for row in chosen) else ""
-    print(
-        f"UTC day {chosen[0]['day']}. Measured; medians and shares with 95 % intervals. Those not told apart share "
-        f"a rank; its interval stands in brackets.{invented}"
-    )
-
-
 @app.command(epilog='Example: tokenarena sql "select preset, rank, endpoint_id from leaderboard order by 1, 2"')
 def sql(
     query: Annotated[
@@ -574,7 +521,7 @@ def sql(
     home = Home.from_environment()
     with open_published(home) as connection:
         headers, rows = run_query(connection, text)
-    _say_rehearsal(home)
+    say_rehearsal(home)
     if as_json:
         print_json([dict(zip(headers, row, strict=True)) for row in rows])
     elif as_csv:
@@ -590,7 +537,7 @@ def publish() -> None:
     from tokenarena_assets.storage.publish import publish as publish_home
 
     home = Home.from_environment()
-    _say_rehearsal(home)
+    say_rehearsal(home)
     counts = publish_home(home, list(table_specs().values()))
     if not counts:
         raise MissingTableError(f"the lake {home.lake} is empty", mend="materialize a day first: tokenarena run")
@@ -733,7 +680,7 @@ def fleet_rehearse(
         _say(f"{here.root}: goes on with the rehearsal that was begun there")
     else:
         begin(here, new_rehearsal(asked))
-    _say_rehearsal(here)
+    say_rehearsal(here)
     with materializing(
         here,
         endpoints_file=str(embedded_catalog_path()),
@@ -745,7 +692,7 @@ def fleet_rehearse(
     if as_json:
         print_json(rehearsal_record(here, rehearsal))
         return
-    _say_rehearsal(here, sys.stdout)
+    say_rehearsal(here, sys.stdout)
     print_rehearsal(here, rehearsal)
     _say(f"database  {here.database}")
     _say(f"query     TOKENARENA_HOME={here.root} {os.path.relpath(sys.argv[0])} leaderboard")

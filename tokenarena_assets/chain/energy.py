@@ -201,13 +201,15 @@ def _daily_row(day: date, mix: str, endpoint_id: str, each: Modeled) -> dict[str
     if each.found is None or each.draws is None:
         return row | {"not_modeled_because": each.because}
     found = each.found
-    fresh = finite_interval(each.per_token.fresh_input_j)
+    per_token = each.per_token
     quantities = {
         "energy_j_per_request": found.energy_j,
         "energy_wh_per_request": found.wh,
         "energy_j_per_output_token": found.j_per_output_token,
         "accelerator_j_per_output_token": found.j_per_output_token_accelerator,
-        "energy_j_per_input_token": fresh,
+        "energy_j_per_input_token": finite_interval(per_token.fresh_input_j),
+        "energy_j_per_cached_token": finite_interval(per_token.cached_j),
+        "energy_j_per_decoded_token": finite_interval(per_token.output_j),
         "gco2e_per_request": found.gco2e_country,
         "gco2e_marginal_per_request": found.gco2e_marginal,
     }

@@ -110,7 +110,7 @@ def price_scale(rows: Sequence[Row]) -> int:
     return 1_000_000 if known and statistics.median(known) < 1e-4 else 1_000
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Three significant digits, or whole numbers above that."""
     if value == 0 or abs(value) >= 1e9:
         return f"{value:.3g}"
@@ -134,10 +134,10 @@ def _verdict(row: Row) -> Cell:
 def _cost(row: Row, scale: int) -> Cell:
     value, lo, hi, n = (row[f"usd_per_correct{end}"] for end in ("", "_lo", "_hi", "_n"))
     if value is None:
-        return (f"> {_number(scale * lo)}", f"0 of {n} correct") if lo is not None else (str(row["rank_note"] or "-"),)
+        return (f"> {number(scale * lo)}", f"0 of {n} correct") if lo is not None else (str(row["rank_note"] or "-"),)
     if lo is None or hi is None:
-        return (_number(scale * value), "no interval", f"n={n}")
-    return (_number(scale * value), f"[{_number(scale * lo)}, {_number(scale * hi)}]", f"n={n}")
+        return (number(scale * value), "no interval", f"n={n}")
+    return (number(scale * value), f"[{number(scale * lo)}, {number(scale * hi)}]", f"n={n}")
 
 
 def _with_interval(row: Row, name: str, unit: str) -> Cell:
@@ -145,10 +145,10 @@ def _with_interval(row: Row, name: str, unit: str) -> Cell:
     factor = 100 if unit == "%" else 1
     if value is None:
         return ("cannot tell", f"n={n or 0}")
-    shown = _number(factor * value) + unit
+    shown = number(factor * value) + unit
     if lo is None or hi is None:
         return (shown, "n too small", f"n={n}")
-    return (shown, f"[{_number(factor * lo)}, {_number(factor * hi)}]", f"n={n}")
+    return (shown, f"[{number(factor * lo)}, {number(factor * hi)}]", f"n={n}")
 
 
 def _quality(row: Row) -> Cell:
@@ -170,7 +170,7 @@ def _fidelity(row: Row) -> Cell:
     value, lo, hi, n = (row[name] for name in ("fidelity", "fidelity_lo", "fidelity_hi", "fidelity_n_prompts"))
     if value is None:
         return (said,)
-    interval = "no interval" if lo is None or hi is None else f"[{_number(lo)}, {_number(hi)}]"
+    interval = "no interval" if lo is None or hi is None else f"[{number(lo)}, {number(hi)}]"
     return (f"{min(100.0, max(0.0, value)):.1f}", interval, f"n={n}", said)
 
 
@@ -194,4 +194,4 @@ def _if_ranked(row: Row, name: str, not_ranked_because: str | None) -> Cell:
 
 def _failures_in(row: Row) -> Cell:
     value, note = row["e2e_with_failures_ms"], row["e2e_with_failures_note"]
-    return (_number(value),) if value is not None else (note or "cannot tell",)
+    return (number(value),) if value is not None else (note or "cannot tell",)

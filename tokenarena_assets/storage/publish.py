@@ -6,18 +6,20 @@ import fcntl
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import sqlglot
 
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage.files import replacing
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake, parquet_scan
 from tokenarena_assets.storage.rehearsal import BANNER
+from tokenarena_assets.storage.sqlmodels import models_folder
 from tokenarena_assets.storage.tables import Column, TableSpec
 
 # Older DuckDB shells (1.2 on) open this form.
@@ -66,11 +68,26 @@ def _build(lake: Lake, path: Path, specs: Sequence[TableSpec], *, rehearsal: boo
         for spec in specs:
             if files := [lake.path(spec.name, day) for day in lake.days(spec.name)]:
                 counts[spec.name] = _add_table(connection, spec, files, rehearsal=rehearsal)
+        _add_macros(connection, counts.keys())
         connection.execute("use memory")
         connection.execute("detach published")  # checkpoints
     finally:
         connection.close()
     return counts
+
+
+def _add_macros(connection: duckdb.DuckDBPyConnection, published: Collection[str]) -> None:
+    """The table macros of the project, each where all that it reads is published."""
+    for path in sorted((models_folder() / "macros").glob("*.sql")):
+        text = path.read_text(encoding="utf-8")
+        body = sqlglot.parse_one(text[text.index("as table") + len("as table") :], dialect="duckdb")
+        if {table.name for table in body.find_all(sqlglot.exp.Table)} - _named(body) <= set(published):
+            connection.execute(text)
+
+
+def _named(query: sqlglot.exp.Expr) -> set[str]:
+    """The common table expressions of a query."""
+    return {each.alias for each in query.find_all(sqlglot.exp.CTE)}
 
 
 def _add_table(connection: duckdb.DuckDBPyConnection, spec: TableSpec, files: list[Path], *, rehearsal: bool) -> int:

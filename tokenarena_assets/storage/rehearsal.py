@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.storage.files import write_text
@@ -77,3 +78,9 @@ def require_kind(home: Home, *, rehearsal: bool) -> None:
             f"{home.root} is no home of rehearsals and takes none",
             mend="rehearse in a home of its own: tokenarena fleet rehearse --home FOLDER",
         )
+
+
+def say_rehearsal(home: Home, stream: TextIO | None = None) -> None:
+    """What is shown of a rehearsal begins with saying so; on stderr where the answer is for a program."""
+    if home.is_rehearsal:
+        print(BANNER, file=stream or sys.stderr, flush=True)
