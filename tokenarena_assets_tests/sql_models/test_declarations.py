@@ -30,7 +30,7 @@ EXPECTED_DEPENDENCIES = {
         "quality_daily",
         "requests",
     ),
-    "leaderboard": ("blended_prices", "cost_per_correct", "rounds", "scorecard"),
+    "leaderboard": ("blended_prices", "catalog_log", "cost_per_correct", "rounds", "scorecard"),
 }
 ALL = pytest.mark.parametrize("name", sorted(EXPECTED_DEPENDENCIES))
 
