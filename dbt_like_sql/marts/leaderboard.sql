@@ -99,7 +99,7 @@ select
     cost_per_correct.rank_hi,
     case
         when cost_per_correct.rank is null
-            then coalesce('not sent to: ' || unready.not_ready, cost_per_correct.rank_note, 'nothing was asked of it')
+            then coalesce('not sent to: ' || unready.not_ready, cost_per_correct.rank_note)
     end as rank_note,
     unready.not_ready,
     blended_prices.endpoint_id,

@@ -268,3 +268,18 @@ def test_a_round_that_forecast_nothing(tmp_path: Path) -> None:
     got = catalog_of(tmp_path, ENDPOINT)
     names = ("max_usd_per_day", "fast_because", "forecast_requests", "forecast_usd_max")
     assert [got[name] for name in names] == [None] * 4
+
+
+def test_what_a_round_recorded_of_serving_and_readiness(tmp_path: Path) -> None:
+    disclosure = {"batch": 48.0, "source": "their report", "as_of": "2026-10-01"}
+    told = {"service_tier": "flex", "vendor_family": "v", "max_output_tokens": 9, "disclosure": disclosure}
+    got = catalog_of(tmp_path, ENDPOINT | told, not_ready={"p/m@a": "missing A_KEY", "p/m@b": "missing B_KEY"})
+    assert (got["service_tier"], got["vendor_family"], got["max_output_tokens"]) == ("flex", "v", 9)
+    assert json.loads(got["disclosure_json"]) == disclosure
+    assert (got["not_ready"], got["cannot_probe"], got["model_facts_json"]) == ("missing A_KEY", None, None)
+
+
+def test_a_manifest_of_an_earlier_version_tells_none_of_it(tmp_path: Path) -> None:
+    got = catalog_of(tmp_path, ENDPOINT)
+    names = ("service_tier", "vendor_family", "cannot_probe", "not_ready", "model_facts_json", "disclosure_json")
+    assert [got[name] for name in names] == [None] * 6

@@ -14,6 +14,7 @@ def leaderboard_row(**given: Any) -> dict[str, Any]:
         "rank_lo": 1,
         "rank_hi": 2,
         "rank_note": None,
+        "not_ready": None,
         "usd_per_correct": 0.00123,
         "usd_per_correct_lo": 0.00101,
         "usd_per_correct_hi": 0.0015,

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from tokenarena_assets.report.cells import evidence_note, leaderboard_cells, leaderboard_columns, price_scale
+from tokenarena_assets.report.cells import (
+    asked_rows,
+    evidence_note,
+    leaderboard_cells,
+    leaderboard_columns,
+    price_scale,
+)
 from tokenarena_assets_tests.report.rows import leaderboard_row
 
 
@@ -209,3 +215,16 @@ def test_who_truncates_and_what_quality_is_of_is_noted() -> None:
 
 def test_an_accuracy_that_the_cap_limits_says_so() -> None:
     assert line(quality_truncation_limited=True)["quality"] == ("80.0%", "[69.0, 87.6]", "n=70", "limited by the cap")
+
+
+def test_who_was_not_sent_to_is_told_in_one_sentence_and_has_no_line() -> None:
+    def unsent(number: int, reason: str, preset: str = "chat") -> dict[str, Any]:
+        return leaderboard_row(endpoint_id=f"p/m@{number}", not_ready=reason, rank=None, preset=preset)
+
+    rows = [leaderboard_row(), *(unsent(n, f"missing KEY_{n % 5}") for n in range(11))]
+    assert [row["endpoint_id"] for row in asked_rows(rows)] == ["p/m@s"]
+    assert evidence_note([*rows, unsent(0, "missing KEY_0", "rag")]) == (
+        "11 of 12 endpoints not sent to: missing KEY_0 (3); missing KEY_1 (2); missing KEY_2 (2); missing KEY_3 (2) "
+        "and 1 more reasons (tokenarena endpoints lists them)."
+    )
+    assert evidence_note(rows[1:2]) == "Nobody is ranked: 1 of 1 endpoints not sent to: missing KEY_0 (1)."

@@ -32,7 +32,7 @@ EXPECTED_DEPENDENCIES = {
     ),
     "billing_sample": ("probe_log", "stg_probe_log"),
     "answer_waits": ("answers", "requests"),
-    "leaderboard": ("blended_prices", "cost_per_correct", "rounds", "scorecard"),
+    "leaderboard": ("blended_prices", "catalog_log", "cost_per_correct", "rounds", "scorecard"),
 }
 ALL = pytest.mark.parametrize("name", sorted(EXPECTED_DEPENDENCIES))
 

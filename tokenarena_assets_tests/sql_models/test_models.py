@@ -858,6 +858,7 @@ def test_the_leaderboard_holds_every_endpoint_priced_or_not(lake: Lake) -> None:
             {"round_id": "r1", "certified": False, "void": True},
             {"round_id": "r2", "certified": False, "void": False},
         ],
+        catalog_log=[],
     )
     rows = {(row["preset"], row["endpoint_id"]): row for row in result(lake, "leaderboard")}
     assert list(rows) == [("chat", "p/m@a"), ("chat", "p/m@free"), ("rag", "p/m@a")]
@@ -881,10 +882,53 @@ def test_an_endpoint_that_nobody_ranked_is_shown_and_breaks_the_rule_of_explanat
         scorecard=[],
         rounds=[],
     )
+    put(lake, catalog_log=[])
     (row,) = result(lake, "leaderboard")
     assert (row["endpoint_id"], row["rank"], row["rank_note"]) == ("p/m@a", None, None)
     assert (row["n_rounds"], row["n_rounds_void"], row["n_rounds_uncertified"]) == (0, 0, 0)
     assert profile_violations(lake, "leaderboard") == {"ranked_or_explained": 1}
+
+
+def test_who_was_never_sent_to_has_the_last_reason_for_having_no_rank(lake: Lake) -> None:
+    """One that was ready in one round of the day keeps what is known of it; else the last round's reason is told."""
+    names = ("p/m@never", "p/m@once")
+    unranked = {"mix": "chat", "domain": "all", "rank_note": "no graded answers"}
+    put(
+        lake,
+        blended_prices=[{"endpoint_id": name, "preset": "chat"} for name in names],
+        cost_per_correct=[{"endpoint_id": name} | unranked for name in names],
+        scorecard=[{"endpoint_id": name, "domain": "all"} for name in names],
+        rounds=[],
+        catalog_log=[
+            catalog_row("p/m@never", round_id="r0", hour=1, not_ready="missing A, B"),
+            catalog_row("p/m@never", round_id="r1", hour=2, not_ready="missing B"),
+            catalog_row("p/m@once", round_id="r0", hour=1, not_ready="missing A"),
+            catalog_row("p/m@once", round_id="r1", hour=2, not_ready=None),
+        ],
+    )
+    found = {row["endpoint_id"]: (row["rank_note"], row["not_ready"]) for row in result(lake, "leaderboard")}
+    assert found == {
+        "p/m@never": ("not sent to: missing B", "missing B"),
+        "p/m@once": ("no graded answers", None),
+    }
+    assert profile_violations(lake, "leaderboard") == {}
+
+
+def test_a_disclosure_is_a_new_row_of_its_endpoint(lake: Lake) -> None:
+    told = {"disclosure_json": '{"batch": 48}', "service_tier": "standard", "vendor_family": "v"}
+    put(
+        lake,
+        catalog_log=[
+            catalog_row("p/m@a", round_id="r0", hour=1),
+            catalog_row("p/m@a", round_id="r1", hour=2, **told),
+            catalog_row("p/m@a", round_id="r2", hour=3, not_ready="missing A", **told),
+        ],
+    )
+    rows = result(lake, "endpoints")
+    assert [(row["disclosure_json"], row["service_tier"]) for row in rows] == [
+        (None, None),
+        ('{"batch": 48}', "standard"),
+    ]
 
 
 def test_a_whole_day_obeys_every_rule_of_every_table(lake: Lake) -> None:
