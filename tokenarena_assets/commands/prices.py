@@ -208,7 +208,7 @@ def churn(day: Day = None, as_json: Json = False) -> None:
     _print(rows, (*columns, "kendall_tau_b", "note"), as_json=as_json, title=f"UTC day {on}, of the first ten")
 
 
-@app.command("fetch", epilog="Example: TOKENARENA_PRICE_FEEDS=models.dev=/data/api.json tokenarena prices fetch")
+@app.command("fetch", epilog="Example: tokenarena prices fetch")
 def fetch(as_json: Json = False) -> None:
     """Look at every feed now and append what it says to raw/prices; the tables take it up with the next run.
 

@@ -122,7 +122,7 @@ def _prices(manifest: Mapping[str, Any]) -> dict[str, ListPrice]:
 def cost_of(record: Mapping[str, Any], price: ListPrice) -> Decimal:
     """What one raw record cost at list price: its usage, else its characters, where it was answered at all.
 
-    At the price of its hour and of its size. Where no moment is told, the dearest hour's.
+    At the price of its hour and of its size. Where no moment is told and hours differ, the dearest one's.
     """
     if record.get("source") is not None or not is_billable(record.get("http_status")):
         return NOTHING
@@ -134,7 +134,10 @@ def cost_of(record: Mapping[str, Any], price: ListPrice) -> Decimal:
         tokens_in = estimated_in if tokens_in is None else tokens_in
         tokens_out = estimated_out if tokens_out is None else tokens_out
     started = _moment(record.get("started_at"))
-    rate = price.dearest(tokens_in) if started is None else price.rate(started, tokens_in)
+    if started is not None:
+        rate = price.rate(started, tokens_in)
+    else:
+        rate = price.dearest(tokens_in) if price.bands else price.rate_of_size(tokens_in)
     parts = {name: _count(usage.get(name)) or 0 for name in ("cached_tokens", "cache_write_tokens", "reasoning_tokens")}
     return rate.cost_usd(tokens_in, tokens_out, **parts)
 

@@ -283,3 +283,31 @@ def test_a_manifest_of_an_earlier_version_tells_none_of_it(tmp_path: Path) -> No
     got = catalog_of(tmp_path, ENDPOINT)
     names = ("service_tier", "vendor_family", "cannot_probe", "not_ready", "model_facts_json", "disclosure_json")
     assert [got[name] for name in names] == [None] * 6
+
+
+SENT = {"request": {"body": {"x": "y" * 10}}, "text": "z" * 9, "tool_arguments": "{}"}  # 19 and 11 characters
+
+
+@pytest.mark.parametrize(
+    ("changed", "estimates"),
+    [
+        ({}, (None, None)),
+        ({"usage": None}, (10, 6)),
+        ({"usage": None, "status": "dropped", "http_status": 206}, (10, 6)),
+        ({"usage": RECORD["usage"] | {"output_tokens": None}}, (None, 6)),
+        ({"usage": None, "http_status": 503}, (None, None)),
+        ({"usage": None, "http_status": None}, (None, None)),
+        ({"usage": None, "source": {"tool": "aiperf", "file": "f", "line": 1}}, (None, None)),
+    ],
+)
+def test_what_a_broken_answer_may_have_cost_is_told_by_its_characters(
+    changed: dict[str, Any], estimates: tuple[int | None, int | None]
+) -> None:
+    got = row(RECORD | {"http_status": 200} | SENT | changed)
+    assert got["problem"] is None
+    assert (got["estimated_input_tokens"], got["estimated_output_tokens"]) == estimates
+
+
+def test_tokens_written_to_a_cache_come_from_the_record() -> None:
+    assert row(RECORD)["cache_write_tokens"] is None  # an old record has none
+    assert row(RECORD | {"usage": RECORD["usage"] | {"cache_write_tokens": 7}})["cache_write_tokens"] == 7

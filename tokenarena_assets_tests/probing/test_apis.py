@@ -353,7 +353,28 @@ def test_legacy_completions() -> None:
         assert (result.response_id, result.served_model) == ("cmpl-1", "served")
 
 
+@pytest.mark.parametrize(
+    ("usage", "counts"),
+    [
+        ({"prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 3}}, (20, 4, 3)),
+        ({"cache_read_input_tokens": 4, "cache_creation_input_tokens": 3}, (20, 4, 3)),
+        # the total tells that both were left out of the input
+        ({"cache_read_input_tokens": 4, "cache_creation_input_tokens": 3, "total_tokens": 32}, (27, 4, 3)),
+        ({}, (20, None, None)),
+    ],
+)
+def test_tokens_written_to_a_cache_are_part_of_the_input(usage: dict[str, Any], counts: tuple[int | None, ...]) -> None:
+    got = adapter_for("openai_chat").usage({"prompt_tokens": 20, "completion_tokens": 5} | usage)
+    assert (got.input_tokens, got.cached_tokens, got.cache_write_tokens) == counts
+    assert got.output_tokens == 5
+
+
 # --- Anthropic Messages
+
+
+def test_what_anthropic_wrote_to_its_cache_is_input_and_is_told() -> None:
+    got = adapter_for("anthropic_messages").usage(MESSAGE_USAGE)
+    assert (got.input_tokens, got.cached_tokens, got.cache_write_tokens) == (33, 20, 3)
 
 
 MESSAGE_USAGE = {

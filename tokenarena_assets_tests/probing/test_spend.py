@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tokenarena_assets.endpoints.catalog import Endpoint, ListPrice
-from tokenarena_assets.probing.plan import PlanOptions, Probe, forecast, make_plan, usd_at_most
+from tokenarena_assets.probing.plan import PlanOptions, Probe, forecast, make_plan, usd_at_most, usd_of_tokens
 from tokenarena_assets.probing.round import plan_of_cut_off, plan_round, run_round, today
 from tokenarena_assets.probing.spend import Affordable, Booked, booked_spend, cost_of, cut_back, usd
 from tokenarena_assets.storage.home import Home
@@ -366,3 +366,39 @@ def test_a_round_cut_back_and_cut_off_is_completed_within_its_cap(home: Home) ->
         outcome = run_round(home, again, url, limits=QUICK)
         assert (outcome.kept, outcome.kept + outcome.written) == (1 + len(plan.unsent), 8)
         assert len(server.seen) == 8 - outcome.kept
+
+
+HOURS = ListPrice.model_validate(
+    {
+        "input_usd_per_mtok": 10,
+        "output_usd_per_mtok": 40,
+        "cache_write_usd_per_mtok": 12,
+        "tiers": [{"above_input_tokens": 2000, "input_usd_per_mtok": 20, "output_usd_per_mtok": 60}],
+        "bands": [{"from_utc": "01:00", "to_utc": "04:00", "input_usd_per_mtok": 30, "output_usd_per_mtok": 80}],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("usage", "started_at", "cents"),
+    [
+        ({}, "2026-11-23T00:59:59.999+00:00", "3"),
+        ({}, "2026-11-23T01:00:00+00:00", "7"),
+        ({}, "2026-11-23T05:00:00+04:00", "7"),  # told in another zone
+        ({}, None, "7"),  # no moment: the dearest
+        ({"input_tokens": 2_000}, "2026-11-23T12:00:00+00:00", "4"),
+        ({"input_tokens": 2_001}, "2026-11-23T12:00:00+00:00", "7.002"),
+        ({"cache_write_tokens": 500}, "2026-11-23T12:00:00+00:00", "3.1"),
+    ],
+)
+def test_a_record_is_charged_by_its_hour_its_size_and_what_was_written(
+    usage: dict[str, Any], started_at: str | None, cents: str
+) -> None:
+    assert cost_of(with_usage(**usage) | {"started_at": started_at}, HOURS) == Decimal(cents) * CENT
+
+
+def test_what_a_plan_may_cost_is_bounded_by_the_dearest_hour_and_size() -> None:
+    endpoint = Endpoint(provider="p", model="m", base_url="https://a.example", price=HOURS)
+    assert usd_of_tokens(1_000, 500, endpoint) == Decimal("0.07")
+    assert usd_of_tokens(2_001, 500, endpoint) == Decimal("0.10003")
+    assert usd_of_tokens(1, 1, endpoint.model_copy(update={"price": None})) is None
