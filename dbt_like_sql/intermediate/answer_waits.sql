@@ -1,4 +1,4 @@
--- description: How long each fresh quality item made one wait for its answer, retries and waits included; or why none came.
+-- description: How long each fresh quality item made one wait for its answer, retries included; or why none came.
 -- grain: one endpoint, suite and item
 -- group: audit
 -- key: endpoint_id, suite, item_id
