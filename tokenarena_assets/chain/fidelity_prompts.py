@@ -14,6 +14,7 @@ KERNEL_RANGE = (0.15, 0.9)  # of the reference's own answers
 MIN_ANSWERS = 10  # to know that of a prompt
 MIN_PROMPTS = 10
 MAX_DROPPED = 0.2
+LEAST_OFTEN = 0.25  # of how often the prompt was asked that was asked most
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,15 @@ def _fit(prompt_id: str, n: int, within: float | None) -> PromptFit:
 
 
 def comparable(own: Mapping[str, Drawn], reference: Mapping[str, Drawn], fits: Mapping[str, PromptFit]) -> Compared:
-    """The fit prompts that both were asked; where under half of a side's answers came, both sides drop the prompt."""
-    asked = [name for name, found in fits.items() if found.fit and name in own and name in reference]
+    """The fit prompts that both were asked; where under half of a side's answers came, both sides drop the prompt.
+
+    A prompt that the endpoint was asked less than a quarter as often as another waits: on the first day of a week's
+    prompts, and on the last that they are in the pool. All prompts weigh the same, and the chance in those few answers
+    would be most of what is seen.
+    """
+    shared = [name for name, found in fits.items() if found.fit and name in own and name in reference]
+    most = max((own[name].asked for name in shared), default=0)
+    asked = [name for name in shared if own[name].asked >= LEAST_OFTEN * most]
     kept = [name for name in asked if own[name].enough and reference[name].enough]
     prompts = tuple(
         PromptSamples(name, own[name].sequences, reference[name].sequences, own[name].blocks, reference[name].blocks)

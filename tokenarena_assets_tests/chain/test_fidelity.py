@@ -158,6 +158,26 @@ def test_too_few_prompts_are_no_score() -> None:
     assert "9 prompts to compare, 10 needed" in row["note"]
 
 
+@pytest.mark.parametrize(("days", "n_prompts"), [(4, 24), (5, 12)])
+def test_prompts_of_a_new_week_wait_while_they_were_asked_less_than_a_quarter_as_often(
+    days: int, n_prompts: int
+) -> None:
+    frames = []
+    for back in range(days):
+        day, prompts = DAY - timedelta(days=back), 12 if back else 24
+        frames += [samples("ref", SAME, day, prompts, reps=20, runs=2), samples("same", SAME, day, prompts)]
+    row = judged(catalog(endpoint("ref"), endpoint("same")), frames).channel("same", "sampled")
+    asked = 12 * 5 * days + 12 * 5
+    used = asked if n_prompts == 24 else asked - 12 * 5
+    assert (row["n_asked"], row["n_prompts"], row["n_samples"], row["n_set_aside"]) == (
+        asked,
+        n_prompts,
+        used,
+        asked - used,
+    )
+    assert row["day_n_prompts"] == 24
+
+
 def test_a_prompt_worded_anew_is_not_compared_with_its_old_wording() -> None:
     old, new = (pl.lit(wording).alias("prompt_sha256") for wording in ("old", "new"))
     yesterday = DAY - timedelta(days=1)
