@@ -5,6 +5,7 @@
 -- not null: day, preset, endpoint_id
 -- rule rank_in_its_interval: rank_lo >= 1 and rank_lo <= rank_hi
 -- rule ranked_or_explained: (rank is null) = (rank_note is not null)
+-- rule energy_ordered: energy_j_per_correct_p50 between energy_j_per_correct_p5 and energy_j_per_correct_p95
 -- rule cost_interval_ordered: usd_per_correct_lo <= usd_per_correct and usd_per_correct <= usd_per_correct_hi
 -- column day: UTC day
 -- column preset: workload
@@ -23,6 +24,16 @@
 -- column usd_per_correct_hi: upper
 -- column usd_per_correct_n: graded answers with a known cost
 -- column usd_per_correct_as_probed: the same with the tokens as they were billed
+-- column energy_j_per_correct_p5: modeled J per correct answer of the mix, facility included, P5
+-- column energy_j_per_correct_p50: P50 of the same
+-- column energy_j_per_correct_p95: P95 of the same
+-- column energy_evidence_grade: A, B, C or D: what the modeled energy rests on
+-- column energy_rank: place by it where a comparison supports one; null: see energy_rank_note
+-- column energy_rank_note: why there is no such place
+-- column output_tokens_per_correct: output tokens of all attempts per correct answer, measured
+-- column gco2e_per_correct_p5: modeled grams CO2e per correct answer, location-based, P5
+-- column gco2e_per_correct_p50: P50 of the same
+-- column gco2e_per_correct_p95: P95 of the same
 -- column blended_usd_per_mtok: blended list price of the preset, USD per million tokens
 -- column latency_suite: who measured speed, times and success: speed is our own probes, imported:TOOL another tool
 -- column latency_prompt_tokens: size of the prompts that speed, times and success are of, tokens; null: unknown
@@ -112,6 +123,16 @@ select
     cost_per_correct.usd_per_correct_hi,
     cost_per_correct.n_items as usd_per_correct_n,
     scorecard.usd_per_correct as usd_per_correct_as_probed,
+    energy_per_correct.energy_j_per_correct_p5,
+    energy_per_correct.energy_j_per_correct_p50,
+    energy_per_correct.energy_j_per_correct_p95,
+    energy_per_correct.evidence_grade as energy_evidence_grade,
+    energy_per_correct.rank as energy_rank,
+    energy_per_correct.rank_note as energy_rank_note,
+    energy_per_correct.output_tokens_per_correct,
+    energy_per_correct.gco2e_per_correct_p5,
+    energy_per_correct.gco2e_per_correct_p50,
+    energy_per_correct.gco2e_per_correct_p95,
     blended_prices.blended_usd_per_mtok,
     scorecard.latency_suite,
     scorecard.latency_prompt_tokens,
@@ -168,6 +189,12 @@ left join scorecard
     on
         blended_prices.day = scorecard.day
         and blended_prices.endpoint_id = scorecard.endpoint_id
+left join energy_per_correct
+    on
+        blended_prices.day = energy_per_correct.day
+        and blended_prices.endpoint_id = energy_per_correct.endpoint_id
+        and blended_prices.preset = energy_per_correct.mix
+        and scorecard.domain = energy_per_correct.domain
 left join cost_per_correct
     on
         blended_prices.day = cost_per_correct.day

@@ -6,6 +6,7 @@
 -- rule quality_is_share: quality between 0 and 1
 -- rule quality_interval_ordered: quality_lo <= quality and quality <= quality_hi
 -- rule quality_parts_are_shares: quality_math between 0 and 1 and quality_code between 0 and 1
+-- rule energy_ordered: energy_j_per_correct_p50 between energy_j_per_correct_p5 and energy_j_per_correct_p95
 -- rule cost_interval_ordered: usd_per_correct_lo <= usd_per_correct and usd_per_correct <= usd_per_correct_hi
 -- rule ttft_interval_ordered: ttft_ms_lo <= ttft_ms and ttft_ms <= ttft_ms_hi
 -- rule fidelity_interval_ordered: fidelity_lo <= fidelity_hi
@@ -85,6 +86,16 @@
 -- column fidelity_channels_named: channels that it is suspect by, comma-separated
 -- column fidelity_claim: what may be said of a suspect or different endpoint, no more; null: nothing
 -- column fidelity_note: what limits the figures or the verdict
+-- column energy_j_per_correct_p5: modeled J per correct answer with the tokens as probed, facility included, P5
+-- column energy_j_per_correct_p50: P50 of the same
+-- column energy_j_per_correct_p95: P95 of the same
+-- column energy_evidence_grade: A, B, C or D: what the modeled energy rests on
+-- column energy_rank: place by it where a comparison supports one; null: see energy_rank_note
+-- column energy_rank_note: why there is no such place
+-- column output_tokens_per_correct: output tokens of all attempts per correct answer, measured
+-- column gco2e_per_correct_p5: modeled grams CO2e per correct answer, location-based, P5
+-- column gco2e_per_correct_p50: P50 of the same
+-- column gco2e_per_correct_p95: P95 of the same
 -- column usd_per_correct: billed USD per correct answer, tokens as probed; null: none correct
 -- column usd_per_correct_lo: its 95 % interval, lower; with none correct the lower bound
 -- column usd_per_correct_hi: upper
@@ -211,6 +222,16 @@ select
     fidelity_daily.channels_named as fidelity_channels_named,
     fidelity_daily.claim as fidelity_claim,
     fidelity_daily.note as fidelity_note,
+    energy_per_correct.energy_j_per_correct_p5,
+    energy_per_correct.energy_j_per_correct_p50,
+    energy_per_correct.energy_j_per_correct_p95,
+    energy_per_correct.evidence_grade as energy_evidence_grade,
+    energy_per_correct.rank as energy_rank,
+    energy_per_correct.rank_note as energy_rank_note,
+    energy_per_correct.output_tokens_per_correct,
+    energy_per_correct.gco2e_per_correct_p5,
+    energy_per_correct.gco2e_per_correct_p50,
+    energy_per_correct.gco2e_per_correct_p95,
     cost_per_correct.usd_per_correct,
     cost_per_correct.usd_per_correct_lo,
     cost_per_correct.usd_per_correct_hi,
@@ -241,6 +262,12 @@ left join fidelity_daily
     on
         latest.day = fidelity_daily.day
         and latest.endpoint_id = fidelity_daily.endpoint_id
+left join energy_per_correct
+    on
+        latest.day = energy_per_correct.day
+        and latest.endpoint_id = energy_per_correct.endpoint_id
+        and energy_per_correct.mix = 'as_probed'
+        and chosen.domain = energy_per_correct.domain
 left join cost_per_correct
     on
         latest.day = cost_per_correct.day

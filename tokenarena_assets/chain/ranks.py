@@ -34,6 +34,7 @@ TAIL = "quantile test: how often each exceeds their common p90, a failure counte
 MCNEMAR = "McNemar's exact test on shared items, domains by their weights"
 KNOWN = "known exactly"
 NORMAL = "difference over its standard error, as if independent (conservative: references are shared)"
+SHARED_DRAWS = "modeled: P(A < B) of at least 0.9 over shared draws; no difference is supported in between"
 LADDER = "the last length accepted by one is not below the first that the other failed"
 
 
@@ -75,6 +76,7 @@ def rank_day(
     answers: pl.DataFrame,
     latency: pl.DataFrame,
     context: pl.DataFrame,
+    energy: pl.DataFrame,
 ) -> pl.DataFrame:
     """The `ranks` of a day from its tables; orders that do not depend on the preset stand in each, alike."""
     cards = scorecard.sort("endpoint_id").to_dicts()
@@ -90,7 +92,7 @@ def rank_day(
     ranked_alike = [_places(order) for order in common]
     rows: list[dict[str, object]] = []
     for preset in presets:
-        own = [_cost(cards, costs, preset), _price(cards, blended, preset)]
+        own = [_cost(cards, costs, preset), _joules(cards, energy, preset), _price(cards, blended, preset)]
         for places in [*(_places(order) for order in own), *ranked_alike]:
             rows += [{"day": day, "preset": preset, **place} for place in places]
     return RANKS.frame(rows)
@@ -169,6 +171,27 @@ def _cost(cards: Sequence[Row], costs: pl.DataFrame, preset: str) -> Order:
         value, lo, hi = (row[f"usd_per_correct{end}"] for end in ("", "_lo", "_hi"))
         entries.append(Entry(card["endpoint_id"], value, lo, hi, row["n_items"], row["rank_note"]))
     return Order("usd_per_correct", "USD", False, PAIRED_BY_ITEM, entries, _nobody, by_preset=True, fixed=fixed)
+
+
+def _joules(cards: Sequence[Row], energy: pl.DataFrame, preset: str) -> Order:
+    """Modeled joules per correct answer, whose places `energy_per_correct` has: only what is supported parts them."""
+    domain = cards[0]["domain"] if cards else None
+    own = {
+        row["endpoint_id"]: row
+        for row in energy.filter((pl.col("mix") == preset) & (pl.col("domain") == domain)).to_dicts()
+    }
+    entries, fixed = [], {}
+    for card in cards:
+        row = own.get(card["endpoint_id"])
+        if row is None:
+            entries.append(Entry(card["endpoint_id"], None, note="no graded answers"))
+            continue
+        fixed[card["endpoint_id"]] = {name: row[name] for name in ("rank", "rank_lo", "rank_hi")}
+        p5, p50, p95 = (row[f"energy_j_per_correct_{p}"] for p in ("p5", "p50", "p95"))
+        entries.append(Entry(card["endpoint_id"], p50, p5, p95, row["n_items"], row["rank_note"]))
+    return Order(
+        "energy_j_per_correct", "J", False, SHARED_DRAWS, entries, _nobody, by_preset=True, modeled=True, fixed=fixed
+    )
 
 
 def _price(cards: Sequence[Row], blended: pl.DataFrame, preset: str) -> Order:

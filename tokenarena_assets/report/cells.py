@@ -12,6 +12,7 @@ FAILURES_IN = "e2e ms, failed = never"
 CONTEXT = "effective context"
 TRUNCATES = "TRUNCATES"
 FIDELITY = "fidelity"
+JOULES = "J per correct, modeled"
 REASONS_SHOWN = 4
 DEVIATES = ("suspect", "different")
 Row = Mapping[str, Any]
@@ -22,7 +23,19 @@ def leaderboard_columns(scale: int) -> list[str]:
     """Headers, in the order of :func:`leaderboard_cells`."""
     price = "$ per million correct" if scale == 1_000_000 else "$ per thousand correct"
     speeds = ["output tok/s", "TTFT ms", FAILURES_IN]
-    return ["rank", "endpoint", price, "quality", "vs ref.", FIDELITY, *speeds, "blend $/Mtok", "success", CONTEXT]
+    return [
+        "rank",
+        "endpoint",
+        price,
+        JOULES,
+        "quality",
+        "vs ref.",
+        FIDELITY,
+        *speeds,
+        "blend $/Mtok",
+        "success",
+        CONTEXT,
+    ]
 
 
 def leaderboard_cells(rows: Sequence[Row], scale: int) -> list[list[Cell]]:
@@ -35,6 +48,7 @@ def leaderboard_cells(rows: Sequence[Row], scale: int) -> list[list[Cell]]:
             _rank(row),
             (str(row["endpoint_id"]),),
             _cost(row, scale),
+            _joules(row),
             _quality(row),
             _verdict(row),
             _fidelity(row),
@@ -138,6 +152,14 @@ def _cost(row: Row, scale: int) -> Cell:
     if lo is None or hi is None:
         return (number(scale * value), "no interval", f"n={n}")
     return (number(scale * value), f"[{number(scale * lo)}, {number(scale * hi)}]", f"n={n}")
+
+
+def _joules(row: Row) -> Cell:
+    """Modeled, so its P5 and P95 stand with it or nothing does."""
+    p5, p50, p95 = (row[f"energy_j_per_correct_{p}"] for p in ("p5", "p50", "p95"))
+    if p5 is None or p50 is None or p95 is None:
+        return ("-",)
+    return (number(p50), f"[{number(p5)}, {number(p95)}]", f"grade {row['energy_evidence_grade']}")
 
 
 def _with_interval(row: Row, name: str, unit: str) -> Cell:

@@ -19,6 +19,7 @@ from tokenarena_assets.report.cells import (
     CONTEXT,
     FAILURES_IN,
     FIDELITY,
+    JOULES,
     asked_rows,
     evidence_note,
     leaderboard_cells,
@@ -66,7 +67,7 @@ def print_leaderboard(preset: str, rows: Sequence[Mapping[str, Any]], scale: int
         pad_edge=False,
         padding=(0, 2 if console.width >= FULL_COLUMNS else 1, 0, 0),
     )
-    hidden = {FAILURES_IN, CONTEXT, "blend $/Mtok"} if console.width < ROOMY_COLUMNS else set()
+    hidden = {FAILURES_IN, CONTEXT, JOULES, "blend $/Mtok"} if console.width < ROOMY_COLUMNS else set()
     hidden |= {"success", FIDELITY} if console.width < FULL_COLUMNS else set()
     headers = leaderboard_columns(scale)
     kept = [index for index, header in enumerate(headers) if header not in hidden]

@@ -102,7 +102,7 @@ def energy_is_plausible(context: dg.AssetCheckExecutionContext, arena: Arena) ->
 
 @dg.asset(
     deps=["cost_per_correct", "energy_per_correct"],
-    group_name="energy",
+    group_name="rank",
     kinds={"python", "matplotlib"},
     owners=["team:tokenarena"],
     partitions_def=DAYS,

@@ -39,6 +39,7 @@ RANKED = {
     "answers": "answers",
     "latency": "latency_daily",
     "context": "context_daily",
+    "energy": "energy_per_correct",
 }
 
 
