@@ -40,21 +40,18 @@ def common_tokenizer() -> Tokenizer:
     Raises:
         TokenArenaError: the vocabulary is not the published one.
     """
-    ranks = vocabulary()
     letter = byte_letters()
+    # Byte-level BPE writes each byte as one letter, so that a half of what is written is a half of the token.
+    ranks = {"".join([letter[byte] for byte in token]): rank for token, rank in vocabulary().items()}
     # A vocabulary by rank joins the two neighbours whose union ranks first; as merges: every way to halve a token.
     merges = [
-        (token[:at], token[at:])
+        (left, right)
         for token in ranks
         for at in range(1, len(token))
-        if token[:at] in ranks and token[at:] in ranks
+        if (left := token[:at]) in ranks and (right := token[at:]) in ranks
     ]
-    written = {token: "".join(letter[byte] for byte in token) for token in ranks}
-    model = models.BPE(
-        {written[token]: rank for token, rank in ranks.items()},
-        [(written[left], written[right]) for left, right in merges],
-        ignore_merges=True,  # a piece that is a token as it stands is that token
-    )
+    # A piece that is a token as it stands is that token.
+    model = models.BPE(ranks, merges, ignore_merges=True)
     tokenizer = Tokenizer(model)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
