@@ -396,8 +396,9 @@ def _print_forecast(plan: RoundPlan) -> None:
         if r.requests
     ]
     totals = [sum(int(str(row[column])) for row in rows) for column in (1, 2, 3, 4)]
-    asked = len(rows)
-    rows.append([f"all {asked} of {len(plan.endpoints)} endpoints", *totals, f"{plan.usd_max:.6f}"])
+    hidden = len(plan.endpoints) - len(rows)
+    whole = f"all {len(rows)} of {len(plan.endpoints)}" if hidden else "all"
+    rows.append([whole, *totals, f"{plan.usd_max:.6f}"])
     print_table(
         ["endpoint", "max requests", "of them context", "max input tokens", "max output tokens", "max USD"],
         rows,

@@ -23,7 +23,7 @@ def graded(*requests: Row) -> list[Row]:
 
 
 def asked(status: str = "ok", text: str | None = "Answer: 42", **given: object) -> Row:
-    row = {"request_id": "q1", "suite": "quality_math", "status": status, "text": text, "gold": "42"}
+    row = {"request_id": "q1", "suite": "quality_math", "item_id": "i1", "status": status, "text": text, "gold": "42"}
     return row | {"answer_type": "int"} | given
 
 
@@ -179,3 +179,8 @@ def test_own_items_are_graded_by_their_type() -> None:
 
 def test_context_is_never_graded_as_quality() -> None:
     assert graded(asked(suite="context", answer_type="context")) == []
+
+
+def test_a_row_that_stands_for_a_whole_suite_is_no_answer() -> None:
+    """Of an endpoint without its key a round has one row a suite, and that asks nothing."""
+    assert graded(asked("not_sent", "", item_id=None, gold=None), asked()) == graded(asked())
