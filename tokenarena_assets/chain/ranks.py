@@ -38,6 +38,19 @@ SHARED_DRAWS = "modeled: P(A < B) of at least 0.9 over shared draws; no differen
 LADDER = "the last length accepted by one is not below the first that the other failed"
 
 
+# The argument of `rank_day` and the table that it is.
+RANKED = {
+    "scorecard": "scorecard",
+    "blended": "blended_prices",
+    "costs": "cost_per_correct",
+    "requests": "requests",
+    "answers": "answers",
+    "latency": "latency_daily",
+    "context": "context_daily",
+    "energy": "energy_per_correct",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One endpoint in one order: its value, interval and n, or why it is not ranked."""

@@ -28,6 +28,7 @@ def test_a_row_in_full() -> None:
         "rank": ("1", "(1-2)"),
         "endpoint": ("p/m@s",),
         "$ per thousand correct": ("1.23", "[1.01, 1.50]", "n=70"),
+        "J per correct, modeled": ("30.0", "[10.0, 95.0]", "grade C"),
         "quality": ("80.0%", "[69.0, 87.6]", "n=70"),
         "vs ref.": ("cannot tell", "n=70"),
         "fidelity": ("99.2", "[97.0, 101]", "n=42", "consistent"),
@@ -48,8 +49,13 @@ def test_nothing_known_says_so_and_never_none_or_nan() -> None:
     assert cells["quality"] == cells["output tok/s"] == cells["TTFT ms"] == ("cannot tell", "n=0")
     assert cells["blend $/Mtok"] == ("no price",)
     assert cells["e2e ms, failed = never"] == ("cannot tell",)
-    assert cells["success"] == cells["vs ref."] == cells["fidelity"] == ("-",)
+    assert cells["success"] == cells["vs ref."] == cells["fidelity"] == cells["J per correct, modeled"] == ("-",)
     assert not any("None" in part or "nan" in part for cell in cells.values() for part in cell)
+
+
+def test_modeled_energy_is_never_shown_as_a_point() -> None:
+    for lost in ("p5", "p95"):
+        assert line(**{f"energy_j_per_correct_{lost}": None})["J per correct, modeled"] == ("-",)
 
 
 def test_zero_correct_shows_its_bound() -> None:

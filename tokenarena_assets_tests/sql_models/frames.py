@@ -18,10 +18,12 @@ from tokenarena_assets.chain.catalog import PYTHON_TABLES, sql_models
 from tokenarena_assets.chain.churn import preset_churn
 from tokenarena_assets.chain.context import contexts_of
 from tokenarena_assets.chain.drift import change_points_of, read_drift
+from tokenarena_assets.chain.energy import Model, energy_daily, energy_per_correct, model_day
 from tokenarena_assets.chain.fidelity_channels import FidelityDay, fidelity_of_day
 from tokenarena_assets.chain.fidelity_daily import fidelity_daily, read_channels
 from tokenarena_assets.chain.fidelity_pool import families_of, read_samples
 from tokenarena_assets.chain.fidelity_samples import fidelity_samples
+from tokenarena_assets.chain.findings import findings_of_day, tables_asked
 from tokenarena_assets.chain.grade import grade_answers
 from tokenarena_assets.chain.in_time import in_time_of_day
 from tokenarena_assets.chain.measure import latency_by_endpoint
@@ -31,6 +33,7 @@ from tokenarena_assets.chain.price import blend_prices
 from tokenarena_assets.chain.price_book import PriceDay, price_day, read_observations
 from tokenarena_assets.chain.quality import anchor_gaps, quality_by_endpoint, quality_of_pool
 from tokenarena_assets.chain.rank import cost_per_correct
+from tokenarena_assets.chain.ranks import RANKED, rank_day
 from tokenarena_assets.chain.round_prices import round_prices
 from tokenarena_assets.endpoints import embedded_presets_path, load_presets
 from tokenarena_assets.storage.home import Home
@@ -90,7 +93,9 @@ def put(lake: Lake, day: date = DAY, **tables: Sequence[Row]) -> None:
 
 
 def result(lake: Lake, model: str, day: date = DAY) -> list[Row]:
-    """Run a model and give its rows in the order of its key."""
+    """Run a model and give its rows in the order of its key; energy is optional, tests of it name it."""
+    if not lake.path("energy_per_correct", day).exists():
+        put(lake, day, energy_per_correct=[])
     sql_models()[model].run(lake, day)
     return lake.read(model, day).to_dicts()
 
@@ -257,6 +262,17 @@ def _in_time(lake: Lake, day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
     return in_time_of_day(day, lake.read("answer_waits", day), lake.read("endpoints", day), presets)
 
 
+def _modeled(lake: Lake, day: date) -> Model:
+    endpoints, latency, answers = (lake.read(table, day) for table in ("endpoints", "latency_daily", "answers"))
+    return model_day(endpoints, latency, answers, load_presets(embedded_presets_path()))
+
+
+def _per_correct(lake: Lake, day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+    presets = load_presets(embedded_presets_path())
+    answers, endpoints = lake.read("answers", day), lake.read("endpoints", day)
+    return energy_per_correct(day, _modeled(lake, day), answers, endpoints, presets)
+
+
 def make_the_rest(lake: Lake, day: date) -> None:
     """Every table that is made from the raw ones."""
     steps = {
@@ -302,6 +318,15 @@ def make_the_rest(lake: Lake, day: date) -> None:
         "answers_in_time": lambda: _in_time(lake, day)[0],
         "no_answer_daily": lambda: _in_time(lake, day)[1],
     }
+    steps |= {
+        "energy_daily": lambda: energy_daily(day, _modeled(lake, day)),
+        "energy_per_correct": lambda: _per_correct(lake, day)[0],
+        "energy_pairs": lambda: _per_correct(lake, day)[1],
+        "ranks": lambda: rank_day(
+            day, [preset.name for preset in presets], **{name: lake.read(table, day) for name, table in RANKED.items()}
+        ),
+        "findings": lambda: findings_of_day(day, lake),
+    }
     presets = load_presets(embedded_presets_path())
     made = {"probe_log", "catalog_log", "round_log", "certificates"}
     waiting = dict.fromkeys([*sql_models(), *steps])
@@ -323,6 +348,11 @@ def make_the_rest(lake: Lake, day: date) -> None:
         "context_daily": {"requests"},
         "change_points": {"drift_daily"},
         "cost_per_correct": {"answers", "blended_prices"},
+        "energy_daily": {"answers", "endpoints", "latency_daily"},
+        "energy_per_correct": {"answers", "endpoints", "latency_daily"},
+        "energy_pairs": {"answers", "endpoints", "latency_daily"},
+        "ranks": set(RANKED.values()),
+        "findings": set(tables_asked()),
         "billing_requests": {"billing_sample", "endpoints"},
         "billing_audit": {"billing_sample", "endpoints"},
         "billing_evidence": {"billing_sample", "endpoints"},

@@ -8,7 +8,7 @@ import pytest
 from sqlglot import exp
 
 from tokenarena_assets.chain.catalog import sql_models, table_specs
-from tokenarena_assets.storage.sqlmodels import models_folder
+from tokenarena_assets.storage.sqlmodels import LAYERS, models_folder
 from tokenarena_assets_tests.sql_models.frames import schemas
 
 EXPECTED_DEPENDENCIES = {
@@ -20,7 +20,15 @@ EXPECTED_DEPENDENCIES = {
     "spend_daily": ("catalog_log", "probe_log", "round_log", "stg_probe_log"),
     "endpoints": ("catalog_log",),
     "answers": ("graded_answers", "requests"),
-    "scorecard": ("context_daily", "cost_per_correct", "endpoints", "fidelity_daily", "latency_daily", "quality_daily"),
+    "scorecard": (
+        "context_daily",
+        "cost_per_correct",
+        "endpoints",
+        "energy_per_correct",
+        "fidelity_daily",
+        "latency_daily",
+        "quality_daily",
+    ),
     "drift_daily": (
         "answers",
         "context_daily",
@@ -32,7 +40,14 @@ EXPECTED_DEPENDENCIES = {
     ),
     "billing_sample": ("probe_log", "stg_probe_log"),
     "answer_waits": ("answers", "requests"),
-    "leaderboard": ("blended_prices", "catalog_log", "cost_per_correct", "rounds", "scorecard"),
+    "leaderboard": (
+        "blended_prices",
+        "catalog_log",
+        "cost_per_correct",
+        "energy_per_correct",
+        "rounds",
+        "scorecard",
+    ),
 }
 ALL = pytest.mark.parametrize("name", sorted(EXPECTED_DEPENDENCIES))
 
@@ -46,7 +61,8 @@ def lineage_of(name: str) -> dict[str, list[tuple[str, str]]]:
 
 def test_no_model_is_missing_here() -> None:
     assert sql_models().keys() == EXPECTED_DEPENDENCIES.keys()
-    assert {path.stem for path in models_folder().glob("**/*.sql")} == EXPECTED_DEPENDENCIES.keys()
+    layers = [path for layer in LAYERS for path in (models_folder() / layer).glob("*.sql")]
+    assert {path.stem for path in layers} == EXPECTED_DEPENDENCIES.keys()
 
 
 @ALL

@@ -10,7 +10,7 @@ from tokenarena_assets.chain.findings import findings_of_day, tables_asked
 from tokenarena_assets.chain.price_tables import PRESET_CHURN
 from tokenarena_assets.chain.rank import cost_per_correct as costs_of_day
 from tokenarena_assets.chain.rank_tables import FINDINGS, RANKS
-from tokenarena_assets.chain.ranks import rank_day
+from tokenarena_assets.chain.ranks import RANKED, rank_day
 from tokenarena_assets.chain.tables import COST_PER_CORRECT
 from tokenarena_assets.defs.factory import python_asset, sql_assets
 from tokenarena_assets.defs.resources import Arena
@@ -28,19 +28,6 @@ def _cost(arena: Arena, day: date) -> None:
 def _rank(arena: Arena, day: date) -> None:
     read = {name: arena.lake.read(table, day) for name, table in RANKED.items()}
     arena.lake.write("ranks", day, rank_day(day, [preset.name for preset in arena.presets()], **read))
-
-
-# The argument of `rank_day` and the table that it is.
-RANKED = {
-    "scorecard": "scorecard",
-    "blended": "blended_prices",
-    "costs": "cost_per_correct",
-    "requests": "requests",
-    "answers": "answers",
-    "latency": "latency_daily",
-    "context": "context_daily",
-    "energy": "energy_per_correct",
-}
 
 
 def _show(lake: Lake, day: date) -> dict[str, Any]:
