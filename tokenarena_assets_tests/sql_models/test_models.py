@@ -895,7 +895,7 @@ def test_who_was_never_sent_to_has_the_last_reason_for_having_no_rank(lake: Lake
     unranked = {"mix": "chat", "domain": "all", "rank_note": "no graded answers"}
     put(
         lake,
-        blended_prices=[{"endpoint_id": name, "preset": "chat"} for name in names],
+        blended_prices=[{"population": "probed", "endpoint_id": name, "preset": "chat"} for name in names],
         cost_per_correct=[{"endpoint_id": name} | unranked for name in names],
         scorecard=[{"endpoint_id": name, "domain": "all"} for name in names],
         rounds=[],
