@@ -174,6 +174,24 @@ def test_doctor_names_missing_keys_and_never_prints_present_ones(tmp_path: Path)
     assert "there is no such file" in broken.stdout
 
 
+def test_endpoints_are_listed_by_what_they_lack(tmp_path: Path) -> None:
+    """In 120 columns, however many; as JSON with the template of the address, and no value of the environment."""
+    real = str(Path(__file__).resolve().parents[2] / "catalogs" / "real_endpoints.yaml")
+    told = {"GROQ_API_KEY": "sk-secret-value", "CLOUDFLARE_ACCOUNT_ID": "account-7", "COLUMNS": "120"}
+    shown = tokenarena(tmp_path / "arena", "endpoints", "--endpoints", real, **told).stdout
+    assert max(map(len, shown.splitlines())) <= 120
+    assert "6 of 195 ready." in shown
+    assert "CLOUDFLARE_API_KEY (6 endpoints)" in " ".join(shown.split())
+    ready = tokenarena(tmp_path / "arena", "endpoints", "--endpoints", real, "--ready", "--json", **told).stdout
+    assert {row["provider"] for row in json.loads(ready)} == {"groq"}
+    chosen = ("--missing-keys", "--provider", "cloudflare*", "--max-price", "0.16", "--json")
+    (row,) = json.loads(tokenarena(tmp_path / "arena", "endpoints", "--endpoints", real, *chosen, **told).stdout)
+    assert row["endpoint_id"] == "cloudflare-workers-ai/gemma-4-26b-a4b-it@standard"
+    assert row["base_url"] == "https://api.cloudflare.com/client/v4/accounts/${CLOUDFLARE_ACCOUNT_ID}/ai/v1"
+    assert (row["missing"], row["reason"]) == (["CLOUDFLARE_API_KEY"], "missing CLOUDFLARE_API_KEY")
+    assert not any(value in shown + ready for value in ("sk-secret-value", "account-7"))
+
+
 def test_bad_yaml_names_file_line_and_field(tmp_path: Path) -> None:
     catalog = tmp_path / "bad.yaml"
     catalog.write_text("endpoints:\n  - provider: a\n    model: m\n    base_url: http://x/v1\n    regoin: us\n")
