@@ -6,9 +6,9 @@ const SHAPES = ['circle', 'square', 'triangle-up', 'diamond', 'cross', 'triangle
 const FONT = 'system-ui, sans-serif';
 const CONFIG = {
   background: null, font: FONT, aria: false, view: { stroke: null },
-  axis: { labelColor: 'var(--muted)', titleColor: 'var(--ink)', gridColor: 'var(--line)', domainColor: 'var(--strong)', tickColor: 'var(--strong)',
+  axis: { labelColor: 'var(--muted)', titleColor: 'var(--ink)', gridColor: 'var(--line)', gridOpacity: 0.8, domainColor: 'var(--strong)', tickColor: 'var(--strong)',
     labelFontSize: 11, titleFontSize: 11.5, titleFontWeight: 600, titlePadding: 8, labelLimit: 270 },
-  legend: { labelColor: 'var(--ink)', titleColor: 'var(--muted)', labelFontSize: 11, titleFontSize: 11, titleFontWeight: 400, labelLimit: 220, symbolSize: 60, symbolFillColor: 'none' },
+  legend: { labelColor: 'var(--ink)', titleColor: 'var(--muted)', labelFontSize: 11, titleFontSize: 11, titleFontWeight: 400, labelLimit: 220, symbolSize: 60, symbolOpacity: 1, symbolFillColor: 'none' },
   text: { color: 'var(--ink)', fontSize: 11 },
 };
 const drawn = new Set();
@@ -73,8 +73,9 @@ const logScale = (values) => {
   const known = values.filter((value) => value > 0);
   return known.length === values.length && known.length > 1 && Math.max(...known) / Math.min(...known) > 8 ? 'log' : 'linear';
 };
-const scaleFor = (type, padding) => ({ type, nice: true, padding, ...(type === 'log' ? {} : { zero: false }) });
-const axisOf = (type, width) => (type === 'log' ? { tickCount: Math.max(3, Math.round(width / 130)), format: '~g' } : { tickCount: Math.max(3, Math.round(width / 110)), format: '~g' });
+const scaleFor = (type, padding) => (type === 'log' ? { type, nice: false, padding } : { type, nice: true, zero: false, padding });
+const NUMBERS = ',.12~g';
+const axisOf = (type, width) => ({ tickCount: Math.max(3, Math.round(width / (type === 'log' ? 130 : 110))), format: NUMBERS });
 
 /** The families that have a colour and shape of their own; the rest is `other`. */
 function groupsOf(rows) {
@@ -90,6 +91,23 @@ function frontOf(rows, x, y, betterY) {
   const front = [];
   for (const row of ordered) if (!front.length || betterY * (row[y] - front.at(-1)[y]) > 0) front.push(row);
   return front;
+}
+
+/** The points of the front that have room for their name, and on which side of the point it stands. */
+function labelsOf(front, rows, logX, logY) {
+  const along = (name, type) => {
+    const at = (value) => (type === 'log' ? Math.log(value) : value);
+    const known = rows.map((row) => at(row[name]));
+    const [lo, hi] = [Math.min(...known), Math.max(...known)];
+    return (row) => (hi === lo ? 0.5 : (at(row[name]) - lo) / (hi - lo));
+  };
+  const [x, y] = [along('x', logX), along('y', logY)];
+  const placed = [];
+  for (const row of front) {
+    if (placed.some((other) => Math.abs(y(row) - y(other)) < 0.07 && Math.abs(x(row) - x(other)) < 0.3)) continue;
+    placed.push({ ...row, align: x(row) > 0.6 ? 'right' : 'left' });
+  }
+  return placed;
 }
 
 /** A scatter of two figures with their intervals and the front of their middles. */
@@ -118,7 +136,9 @@ function scatter(rows, x, y, width) {
   layers.push(
     ...(some ? [{ transform: [{ filter: '!datum.bare' }], mark: { type: 'point', filled: true, size: 62, opacity: 1 }, encoding: { ...at, ...group, tooltip: { field: 'tip' } } }] : []),
     ...(values.some((row) => row.bare) ? [{ transform: [{ filter: 'datum.bare' }], mark: { type: 'point', filled: false, fill: 'var(--bg)', size: 62, strokeWidth: 1.6 }, encoding: { ...at, ...group, tooltip: { field: 'tip' } } }] : []),
-    { data: { values: front.slice(0, 10) }, mark: { type: 'text', align: 'left', dx: 8, dy: -8, limit: 230, fontSize: 10.5, fill: 'var(--ink)' }, encoding: { ...at, text: { field: 'id' } } },
+    ...['left', 'right'].map((align) => ({ data: { values: labelsOf(front, rows, logX, logY).filter((row) => row.align === align) }, side: align }))
+      .filter(({ data }) => data.values.length)
+      .map(({ data, side }) => ({ data, mark: { type: 'text', align: side, dx: side === 'left' ? 8 : -8, dy: -8, limit: narrow ? 150 : 260, fontSize: 10.5, fill: 'var(--ink)' }, encoding: { ...at, text: { field: 'id' } } })),
   );
   return { width: width - 4, height: 430, data: { values }, layer: layers };
 }
@@ -129,7 +149,7 @@ function strip(rows, width, axis, layers, extra) {
   const narrow = width < 640;
   const y = { field: 'id', type: 'nominal', sort: null, title: null, scale: { domain: rows.map((row) => row.id) }, axis: { ticks: false, domain: false, labelPadding: 6, labelLimit: narrow ? 150 : 300, labelColor: 'var(--ink)', grid: false } };
   const x = (field) => ({ field, type: 'quantitative', title: axis.title, scale: { ...scaleFor(axis.type ?? 'linear', 10), ...(axis.base ? { base: axis.base } : {}) },
-    axis: { orient: 'top', ...axisOf(axis.type, width - (narrow ? 160 : 300)), ...(axis.format ? { format: axis.format } : {}) } });
+    axis: { orient: 'top', ...axisOf(axis.type, width - (narrow ? 160 : 300)) } });
   return { width: width - 4, height: 19 * rows.length + 6, data: { values: rows }, layer: layers(x, y), ...extra };
 }
 
@@ -159,7 +179,7 @@ function overDays(label, days, series, options) {
     if (options.modeled) values.forEach((row) => requireInterval(row.v, row.lo, row.hi, label));
     const few = days.length > 12 ? days.filter((_, index) => index % Math.ceil(days.length / 5) === 0) : days;
     const x = { field: 'day', type: 'ordinal', title: null, scale: { domain: days, type: 'point', padding: 0.5 }, axis: { values: few, labelAngle: 0, labelExpr: 'slice(datum.label, 5)', labelOverlap: true, grid: false, labelFontSize: 10 } };
-    const y = (field) => ({ field, type: 'quantitative', title: null, scale: { zero: false, nice: true, padding: 4 }, axis: { tickCount: 4, format: '~g', labelFontSize: 10 } });
+    const y = (field) => ({ field, type: 'quantitative', title: null, scale: { zero: false, nice: true, padding: 4 }, axis: { tickCount: 4, format: NUMBERS, labelFontSize: 10 } });
     const names = series.map((each) => each.name);
     const color = { field: 'name', type: 'nominal', legend: null, scale: { domain: names, range: COLOURS } };
     const shape = { field: 'name', type: 'nominal', legend: null, scale: { domain: names, range: SHAPES } };

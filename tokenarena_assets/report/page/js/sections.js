@@ -119,7 +119,7 @@ function buildFidelity() {
       { mark: { type: 'point', filled: true, size: 55, opacity: 1 }, encoding: { y, x: x('v'), ...verdict(legend), tooltip: { field: 'tip' } } },
     ]);
   }, 'No endpoint that is shown has a score.');
-  body('fidelity').append(figure('Do two endpoints of one model give the same answers? Point: F over seven days with its 95 % interval; black stroke: the self floor, what the reference scores against itself. By family, most alike first. The verdict comes from all channels, not from F alone.', box,
+  body('fidelity').append(figure('Do two endpoints of one model give the same answers? Point: F over seven days with its 95 % interval; dashed stroke: the self floor, what the reference scores against itself. By family, most alike first. The verdict comes from all channels, not from F alone.', box,
     dataBehind('Fidelity', ['endpoint', 'F', 'interval', 'n prompts', 'self floor', 'verdict', 'channels', 'reference'], () => rows().map((row) => [row.id, short(row.v), between(row.lo, row.hi) ?? 'no interval', row.n, short(row.floor), row.said, row.channels, row.reference]))));
   body('fidelity').append(fidelityOverDays());
 }
@@ -153,7 +153,7 @@ function buildContext() {
     return { id: endpoint.id, advertised: row.advertised_tokens, effective: row.effective_tokens, lo: row.effective_tokens === null ? null : row.lo, hi: row.effective_tokens === null ? null : row.hi, at: row.advertised_tokens, says, note: row.note, base: row.base_accuracy,
       tip: `${endpoint.id}\nadvertised ${short(row.advertised_tokens)}, effective ${row.effective_tokens === null ? `cannot tell (${row.status})` : short(row.effective_tokens)} tokens\nlast accepted ${short(row.lo)}, first that was not ${row.hi === null ? 'none' : short(row.hi)}${row.note ? `\n${row.note}` : ''}` };
   }).filter((row) => row.advertised !== null || row.effective !== null);
-  const box = stripChart('Effective against advertised context of each endpoint, tokens', rows, (shown, width) => strip(shown, width, { title: 'tokens', type: 'log', base: 2, format: '~s' }, (x, y) => [
+  const box = stripChart('Effective against advertised context of each endpoint, tokens', rows, (shown, width) => strip(shown, width, { title: 'tokens', type: 'log', base: 2 }, (x, y) => [
     { transform: [{ filter: 'isValid(datum.advertised) && isValid(datum.effective)' }], mark: { type: 'rule', stroke: 'var(--line)', strokeWidth: 2 }, encoding: { y, x: x('effective'), x2: { field: 'advertised' } } },
     { transform: [{ filter: 'isValid(datum.lo) && isValid(datum.hi)' }], mark: { type: 'rule', stroke: 'var(--interval)', strokeWidth: 6 }, encoding: { y, x: x('lo'), x2: { field: 'hi' } } },
     { transform: [{ filter: 'isValid(datum.advertised)' }], mark: { type: 'point', shape: 'diamond', size: 60, fill: 'var(--bg)', stroke: 'var(--muted)', strokeWidth: 1.4 }, encoding: { y, x: x('advertised'), tooltip: { field: 'tip' } } },
@@ -260,7 +260,7 @@ function buildRounds() {
 function buildMethods() {
   const ranks = DATA.comments.ranks ?? {};
   body('methods').append(el('div', { class: 'methods' },
-    el('h3', null, 'Figures'), facts(ORDERS.map((order) => [order.label, `${order.modeled ? 'MODELED' : 'Measured'}, ${order.unit}. ${order.formula ?? commentOf(order) ?? ''}. Told apart by: ${order.test}.`])),
+    el('h3', null, 'Figures'), facts(ORDERS.map((order) => [order.label, `${order.modeled ? 'MODELED' : 'Measured'}, in ${order.unit}: ${order.formula ?? commentOf(order) ?? ''}. Told apart by: ${order.test}.`])),
     el('h3', null, 'Ranks'), facts(['rank', 'rank_lo', 'rank_hi', 'close_p', 'more_n', 'rank_badge'].filter((name) => ranks[name]).map((name) => [name, ranks[name]])),
     el('h3', null, 'Words'), facts([
       ['interval', 'of what is measured 95 %; of what is modeled P5 to P95; a value without one says why'],

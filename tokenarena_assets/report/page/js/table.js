@@ -1,5 +1,7 @@
 // The leaderboard: a grid of one tab stop; arrows move in it, Enter opens where a figure comes from.
 
+// Where all are embedded the head of the page says so, once.
+const MIXED = new Set(ENDPOINTS.map((endpoint) => Boolean(endpoint.is_embedded))).size > 1;
 const SAID = { honest_floor: 'measures the floor', no_reference: 'no reference', no_score: 'no score' };
 
 function drawTable() {
@@ -50,12 +52,15 @@ function tableRow(endpoint, ranked, scales, count) {
     ORDERS.map((order) => el('td', { tabindex: '-1', 'data-o': order.o, class: order.modeled ? 'modeled' : null }, figureCell(endpoint, order, scales.get(order.o)))));
 }
 
+/** May be broken after its slashes and hyphens, and nowhere else while there is room. */
+const breakable = (text) => text.split(/(?<=[/-])/).flatMap((part, index) => (index ? [el('wbr'), part] : [part]));
+
 function nameCell(endpoint) {
   const [served, sku] = endpoint.id.split(/@(.*)/s);
   return [
-    el('b', null, served), sku ? el('span', null, `@${sku} `) : null,
+    el('b', null, breakable(served)), sku ? el('span', null, `@${sku} `) : null,
     endpoint.is_reference ? el('i', { class: 'tag' }, 'REFERENCE') : null,
-    endpoint.is_embedded ? el('i', { class: 'tag', title: 'served by the embedded fleet, its provider and prices invented' }, 'EMBEDDED') : null,
+    endpoint.is_embedded && MIXED ? el('i', { class: 'tag', title: 'served by the embedded fleet, its provider and prices invented' }, 'EMBEDDED') : null,
   ];
 }
 
@@ -78,25 +83,27 @@ function figureCell(endpoint, order, scale) {
   const extra = besideCell(endpoint, order);
   if (!found || found.v === null) {
     const bound = found && found.lo !== null ? `more than ${short(found.lo)}` : 'cannot tell';
-    return [el('div', { class: 'none' }, bound), el('div', { class: 's' }, found?.rank_note ?? 'not measured', found?.n ? `, n ${found.n}` : ''), ...extra];
+    return [valueLine(el('span', { class: 'none' }, bound), found?.n ?? null), el('div', { class: 's' }, found?.rank_note ?? 'not measured'), ...extra];
   }
   const exact = found.lo !== null && found.lo === found.hi;
   const interval = exact ? null : between(found.lo, found.hi);
-  const says = [interval, found.n === null ? null : `n ${GROUPED.format(found.n)}`, exact || interval || order.name === 'context_effective_tokens' || order.name.startsWith('e2e_p90') ? null : 'no interval'];
+  const bound = order.name === 'context_effective_tokens' || order.name.startsWith('e2e_p90');
   return [
-    el('div', { class: 'v' }, short(found.v)),
+    valueLine(short(found.v), found.n),
     mark(scale, found.v, exact ? null : found.lo, exact ? null : found.hi),
-    el('div', { class: 's' }, says.filter(Boolean).join(' · ')),
+    exact || (bound && !interval) ? null : el('div', { class: 's' }, interval ?? 'no interval'),
     found.rank === null ? el('div', { class: 's' }, `not ranked: ${found.rank_note}`) : null,
     ...extra,
   ];
 }
 
+const valueLine = (value, n) => el('div', { class: 'v' }, value, n === null ? null : el('small', null, ` n ${GROUPED.format(n)}`));
+
 /** What must be read with the figure. */
 function besideCell(endpoint, order) {
   const line = (text, warn) => el('div', { class: warn ? 's warn' : 's' }, text);
   if (order.name === 'quality' && endpoint.versus_reference) {
-    return [line(`vs reference: ${endpoint.versus_reference}`, endpoint.versus_reference === 'below'), endpoint.quality_truncation_limited ? line('limited by the cap', true) : null];
+    return [line(endpoint.versus_reference === 'reference' ? 'is the reference' : `ref.: ${endpoint.versus_reference}`, endpoint.versus_reference === 'below'), endpoint.quality_truncation_limited ? line('limited by the cap', true) : null];
   }
   if (order.name === 'fidelity' && endpoint.fidelity_verdict) {
     const bad = ['suspect', 'different'].includes(endpoint.fidelity_verdict);
