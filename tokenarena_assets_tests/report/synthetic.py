@@ -5,6 +5,7 @@ Nothing in them was measured; every provider and round is named `synthetic`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -134,7 +135,7 @@ class _Synthetic:
                         "value": float(values[i]) if known else None,
                         "value_lo": float(lo[i]) if known and lo is not None else None,
                         "value_hi": float(hi[i]) if known and hi is not None else None,
-                        "n": 100 if known and not modeled else None,
+                        "n": 100 if known and not modeled and name != "blended_usd_per_mtok" else None,
                         "unit": unit, "higher_is_better": higher, "modeled": modeled, "by_preset": by_preset,
                         "test": "synthetic",
                         "close_to": self.ids[(i + 1) % len(self.ids)] if known and rank % 2 else None,
@@ -247,7 +248,7 @@ class _Synthetic:
     def later(self) -> None:
         finding = {"day": LAST, "finding": "accuracy_spread", "headline": f"Synthetic finding: {self.text}",
                    "value": 12.5, "value_lo": 9.0, "value_hi": 16.0, "unit": "points", "n": 200,
-                   "endpoints": pl.Series(self.ids[:2]).to_list().__repr__().replace("'", '"'),
+                   "endpoints": json.dumps(self.ids[:2]),
                    "sql": "select 1\nfrom ranks", "detail": self.text}  # fmt: skip
         self.write(FINDINGS, LAST, [finding, finding | {"finding": "tail_spread", "value": None}])
         self.write(

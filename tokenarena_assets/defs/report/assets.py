@@ -1,11 +1,14 @@
 """The published database -> the page of a day, one HTML file."""
 
+from typing import Any
+
 import dagster as dg
 
 from tokenarena_assets.defs.factory import marked
 from tokenarena_assets.defs.partitions import DAYS, days_of
 from tokenarena_assets.defs.resources import Arena
-from tokenarena_assets.report.page import write_page
+from tokenarena_assets.errors import MissingTableError
+from tokenarena_assets.report.page import Page, default_path, write_page
 
 
 @dg.asset(
@@ -21,18 +24,25 @@ from tokenarena_assets.report.page import write_page
     ),
 )
 def report(context: dg.AssetExecutionContext, arena: Arena) -> dg.MaterializeResult:
-    """Write the page of each day of the run."""
-    pages = [write_page(arena.home, day) for day in days_of(context)]
-    for page in pages:
-        metadata = {
-            "dagster/uri": str(page.path),
-            "path": dg.MetadataValue.path(page.path),
-            "size_bytes": page.size_bytes,
-            "endpoints": page.endpoints,
-            "days_of_history": page.days,
-            "sections_without_a_table": ", ".join(page.left_out) or "none",
-        }
-        context.add_asset_metadata(
-            marked(arena.home, metadata), asset_key="report", partition_key=page.day.isoformat()
-        )
-    return dg.MaterializeResult(metadata={"pages": len(pages)})
+    """Write the page of each day of the run; a day without ranks has none, and keeps none."""
+    written = 0
+    for day in days_of(context):
+        try:
+            metadata = _metadata(write_page(arena.home, day))
+            written += 1
+        except MissingTableError as error:
+            default_path(arena.home, day).unlink(missing_ok=True)
+            metadata = {"no_page_because": str(error)}
+        context.add_asset_metadata(marked(arena.home, metadata), asset_key="report", partition_key=day.isoformat())
+    return dg.MaterializeResult(metadata={"pages": written})
+
+
+def _metadata(page: Page) -> dict[str, Any]:
+    return {
+        "dagster/uri": str(page.path),
+        "path": dg.MetadataValue.path(page.path),
+        "size_bytes": page.size_bytes,
+        "endpoints": page.endpoints,
+        "days_of_history": page.days,
+        "sections_without_a_table": ", ".join(page.left_out) or "none",
+    }

@@ -13,7 +13,7 @@ from typing import Any
 from tokenarena_assets.report.page.packing import script_json
 
 # In this order: each may use what stands before it.
-SCRIPTS = ("format.js", "model.js", "marks.js", "filters.js", "panel.js", "table.js", "charts.js", "sections.js", "main.js")
+SCRIPTS = tuple(f"{name}.js" for name in "format model marks filters panel table charts sections main".split())
 RUNTIME = "vega/vega-embed.bundle.js"
 
 
@@ -24,24 +24,15 @@ def page_html(data: Mapping[str, Any]) -> str:
     where it were put into the page as markup - which it is not: the script sets text, never HTML.
     """
     style, runtime, script = _file("style.css"), _runtime(), _script()
-    parts = {
-        "title": f"TokenArena {data['day']}",
-        "policy": _policy([runtime, script], [style]),
-        "style": style,
-        "data": script_json(data),
-        "runtime": runtime,
-        "script": script,
-    }
+    data_json = script_json(data)
     page = _file("template.html")
-    for name in ("title", "policy"):
-        page = page.replace(f"%{name}%", html.escape(parts[name]))
+    page = page.replace("%title%", html.escape(f"TokenArena {data['day']}"))
+    page = page.replace("%policy%", html.escape(_policy([script, runtime], [style])))
     head, rest = page.split("%style%")
     before_data, rest = rest.split("%data%")
-    before_runtime, rest = rest.split("%runtime%")
-    before_script, end = rest.split("%script%")
-    return "".join(
-        [head, style, before_data, parts["data"], before_runtime, runtime, before_script, script, end]
-    )
+    before_script, rest = rest.split("%script%")
+    before_runtime, end = rest.split("%runtime%")  # last: the table stands before it is read
+    return "".join([head, style, before_data, data_json, before_script, script, before_runtime, runtime, end])
 
 
 def _policy(scripts: list[str], styles: list[str]) -> str:

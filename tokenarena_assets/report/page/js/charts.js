@@ -42,13 +42,20 @@ function chart(label, spec, nothing) {
     else drawWhenIdle();
   };
   drawn.add(box);
-  inView.observe(box);
+  if (document.readyState !== 'loading') inView.observe(box);
   return box;
 }
+
+// The chart runtime stands at the end of the page.
+document.addEventListener('DOMContentLoaded', () => {
+  for (const box of drawn) inView.observe(box);
+  drawWhenIdle();
+});
 
 let idle = 0;
 /** What is not yet drawn is drawn, one a turn, while nothing else is to be done: a page that is printed has them all. */
 function drawWhenIdle() {
+  if (!window.vegaEmbed) return;
   const later = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
   const turn = ++idle;
   const waiting = [...drawn].filter((box) => box.isConnected);
@@ -115,7 +122,7 @@ function scatter(rows, x, y, width) {
   if (!rows.length) return null;
   const groups = groupsOf(rows);
   const front = frontOf(rows, 'x', 'y', y.better);
-  const values = rows.map((row) => ({ ...row, group: groups.of(row.family), bare: row.ylo === null }));
+  const values = rows.map((row) => ({ ...row, group: groups.of(row.family) }));
   const log = (axis) => logScale(rows.flatMap((row) => [row[axis], row[`${axis}lo`], row[`${axis}hi`]]).filter((value) => value !== null && value !== undefined));
   const [logX, logY] = [log('x'), log('y')];
   const at = { x: { field: 'x', type: 'quantitative', title: x.title, scale: scaleFor(logX, 14), axis: axisOf(logX, width) },
@@ -125,22 +132,23 @@ function scatter(rows, x, y, width) {
   const legend = groups.all.length > 1 ? { title: 'model family', orient: narrow ? 'bottom' : 'right', columns: narrow ? 2 : 1 } : null;
   const group = { color: { field: 'group', type: 'nominal', scale: { domain: groups.all, range }, legend },
     shape: { field: 'group', type: 'nominal', scale: { domain: groups.all, range: groups.all.map((name, index) => (name === 'other' ? 'stroke' : SHAPES[index])) }, legend } };
-  const some = values.some((row) => !row.bare);
+  const whole = (row) => row.ylo !== null;
   const layers = [
-    { data: { values: front }, mark: { type: 'line', stroke: 'var(--front)', strokeDash: [4, 4], strokeWidth: 1, interpolate: y.better > 0 ? 'step-after' : 'step-after' }, encoding: { ...at, order: { field: 'x' } } },
-    ...(some ? [{ transform: [{ filter: '!datum.bare' }], mark: { type: 'rule', strokeWidth: 1.3, opacity: 0.6 }, encoding: { x: at.x, y: { field: 'ylo', type: 'quantitative' }, y2: { field: 'yhi' }, color: group.color } }] : []),
+    { data: { values: front }, mark: { type: 'line', stroke: 'var(--front)', strokeDash: [4, 4], strokeWidth: 1, interpolate: 'step-after' }, encoding: { ...at, order: { field: 'x' } } },
+    ...layerOf(values, whole, { type: 'rule', strokeWidth: 1.3, opacity: 0.6 }, { x: at.x, y: { field: 'ylo', type: 'quantitative' }, y2: { field: 'yhi' }, color: group.color }),
+    ...layerOf(values, (row) => (row.xlo ?? null) !== null, { type: 'rule', strokeWidth: 1.3, opacity: 0.6 }, { y: at.y, x: { field: 'xlo', type: 'quantitative' }, x2: { field: 'xhi' }, color: group.color }),
+    ...layerOf(values, whole, { type: 'point', filled: true, size: 62, opacity: 1 }, { ...at, ...group, tooltip: { field: 'tip' } }),
+    ...layerOf(values, (row) => !whole(row), { type: 'point', filled: false, fill: 'var(--bg)', size: 62, strokeWidth: 1.6 }, { ...at, ...group, tooltip: { field: 'tip' } }),
+    ...['left', 'right'].flatMap((align) => layerOf(labelsOf(front, rows, logX, logY), (row) => row.align === align,
+      { type: 'text', align, dx: align === 'left' ? 8 : -8, dy: -8, limit: narrow ? 150 : 260, fontSize: 10.5, fill: 'var(--ink)' }, { ...at, text: { field: 'id' } })),
   ];
-  if (rows.some((row) => row.xlo !== null && row.xlo !== undefined)) {
-    layers.push({ transform: [{ filter: 'isValid(datum.xlo)' }], mark: { type: 'rule', strokeWidth: 1.3, opacity: 0.6 }, encoding: { y: at.y, x: { field: 'xlo', type: 'quantitative' }, x2: { field: 'xhi' }, color: group.color } });
-  }
-  layers.push(
-    ...(some ? [{ transform: [{ filter: '!datum.bare' }], mark: { type: 'point', filled: true, size: 62, opacity: 1 }, encoding: { ...at, ...group, tooltip: { field: 'tip' } } }] : []),
-    ...(values.some((row) => row.bare) ? [{ transform: [{ filter: 'datum.bare' }], mark: { type: 'point', filled: false, fill: 'var(--bg)', size: 62, strokeWidth: 1.6 }, encoding: { ...at, ...group, tooltip: { field: 'tip' } } }] : []),
-    ...['left', 'right'].map((align) => ({ data: { values: labelsOf(front, rows, logX, logY).filter((row) => row.align === align) }, side: align }))
-      .filter(({ data }) => data.values.length)
-      .map(({ data, side }) => ({ data, mark: { type: 'text', align: side, dx: side === 'left' ? 8 : -8, dy: -8, limit: narrow ? 150 : 260, fontSize: 10.5, fill: 'var(--ink)' }, encoding: { ...at, text: { field: 'id' } } })),
-  );
   return { width: width - 4, height: 430, data: { values }, layer: layers };
+}
+
+/** A layer of the rows that have what it draws; none where no row has. */
+function layerOf(rows, has, mark, encoding) {
+  const values = rows.filter(has);
+  return values.length ? [{ data: { values }, mark, encoding }] : [];
 }
 
 /** Rows of one figure with intervals, one line an endpoint: `layers(y)` draws them. */
@@ -184,14 +192,16 @@ function overDays(label, days, series, options) {
     const color = { field: 'name', type: 'nominal', legend: null, scale: { domain: names, range: COLOURS } };
     const shape = { field: 'name', type: 'nominal', legend: null, scale: { domain: names, range: SHAPES } };
     const floor = (options.floor ?? []).map((v, index) => ({ day: days[index], v })).filter((row) => row.v !== null);
+    const whole = (row) => row.lo !== null && row.hi !== null;
+    const one = floor.length === 1 ? { shape: 'stroke', stroke: 'var(--front)', size: 300, strokeWidth: 1.5 } : false;
+    const events = (options.events ?? []).map((event) => ({ day: event.changed_on, tip: `change on ${event.changed_on}: ${event.claim ?? event.verdict}` }));
     const layer = [
-      { transform: [{ filter: 'isValid(datum.lo) && isValid(datum.hi)' }], mark: { type: 'rule', strokeWidth: 4, opacity: 0.3 }, encoding: { x, y: y('lo'), y2: { field: 'hi' }, color } },
+      ...layerOf(values, whole, { type: 'rule', strokeWidth: 4, opacity: 0.3 }, { x, y: y('lo'), y2: { field: 'hi' }, color }),
       { mark: { type: 'line', strokeWidth: 1.4 }, encoding: { x, y: y('v'), color, strokeDash: { field: 'name', type: 'nominal', legend: null, scale: { domain: names, range: [[1, 0], [5, 3]] } } } },
       { mark: { type: 'point', filled: true, size: 22, opacity: 1 }, encoding: { x, y: y('v'), color, shape, tooltip: { field: 'tip' } } },
+      ...layerOf(floor, () => true, { type: 'line', stroke: 'var(--front)', strokeDash: [2, 3], strokeWidth: 1.2, point: one }, { x, y: y('v') }),
+      ...layerOf(events, (event) => days.includes(event.day), { type: 'rule', stroke: 'var(--warn)', strokeDash: [6, 2], strokeWidth: 1.5 }, { x, tooltip: { field: 'tip' } }),
     ];
-    if (floor.length) layer.push({ data: { values: floor }, mark: { type: 'line', stroke: 'var(--front)', strokeDash: [2, 3], strokeWidth: 1.2, point: floor.length === 1 ? { shape: 'stroke', stroke: 'var(--front)', size: 300, strokeWidth: 1.5 } : false }, encoding: { x, y: y('v') } });
-    const events = (options.events ?? []).filter((event) => days.includes(event.changed_on));
-    if (events.length) layer.push({ data: { values: events.map((event) => ({ day: event.changed_on, tip: `change on ${event.changed_on}: ${event.claim ?? event.verdict}` })) }, mark: { type: 'rule', stroke: 'var(--warn)', strokeDash: [6, 2], strokeWidth: 1.5 }, encoding: { x, tooltip: { field: 'tip' } } });
     return { width: width - 4, height: options.height ?? 120, data: { values }, layer };
   }, options.nothing ?? 'no value on any day');
 }

@@ -57,7 +57,9 @@ drawTable();
 for (const build of [buildFindings, buildPrice, buildEnergy, buildLatency, buildFidelity, buildContext, buildHistory, buildBills, buildRounds, buildMethods]) build();
 let width = innerWidth;
 addEventListener('resize', () => { if (innerWidth !== width) { width = innerWidth; redrawAll(); } });
-addEventListener('beforeprint', () => { for (const box of drawn) if (box.isConnected) box.draw(); });
+addEventListener('beforeprint', () => {
+  document.querySelector('#evidence details')?.setAttribute('open', '');
+  for (const box of drawn) if (box.isConnected) box.draw();
+});
 document.addEventListener('scroll', () => { $('tip').hidden = true; }, { passive: true });
-drawWhenIdle();
 document.documentElement.dataset.ready = 'true';

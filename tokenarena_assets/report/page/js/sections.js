@@ -114,8 +114,8 @@ function buildFidelity() {
     const legend = { orient: 'bottom', title: 'verdict', direction: 'horizontal', columns: width < 640 ? 3 : 6, values: VERDICTS.filter((name) => shown.some((row) => row.verdict === name)) };
     return strip(shown, width, { title: 'F, points: 100 = as alike as the reference is to itself' }, (x, y) => [
       { data: { values: [{ at: 100 }] }, mark: { type: 'rule', stroke: 'var(--strong)', strokeWidth: 1 }, encoding: { x: x('at') } },
-      { transform: [{ filter: 'isValid(datum.lo)' }], mark: { type: 'rule', strokeWidth: 5, opacity: 0.35 }, encoding: { y, x: x('lo'), x2: { field: 'hi' }, color: verdict(legend).color } },
-      { transform: [{ filter: 'isValid(datum.floor)' }], mark: { type: 'tick', thickness: 1.5, size: 15, color: 'var(--ink)', strokeDash: [2, 2] }, encoding: { y, x: x('floor') } },
+      ...layerOf(shown, (row) => row.lo !== null && row.hi !== null, { type: 'rule', strokeWidth: 5, opacity: 0.35 }, { y, x: x('lo'), x2: { field: 'hi' }, color: verdict(legend).color }),
+      ...layerOf(shown, (row) => row.floor !== null, { type: 'tick', thickness: 1.5, size: 15, color: 'var(--ink)', strokeDash: [2, 2] }, { y, x: x('floor') }),
       { mark: { type: 'point', filled: true, size: 55, opacity: 1 }, encoding: { y, x: x('v'), ...verdict(legend), tooltip: { field: 'tip' } } },
     ]);
   }, 'No endpoint that is shown has a score.');
@@ -154,11 +154,11 @@ function buildContext() {
       tip: `${endpoint.id}\nadvertised ${short(row.advertised_tokens)}, effective ${row.effective_tokens === null ? `cannot tell (${row.status})` : short(row.effective_tokens)} tokens\nlast accepted ${short(row.lo)}, first that was not ${row.hi === null ? 'none' : short(row.hi)}${row.note ? `\n${row.note}` : ''}` };
   }).filter((row) => row.advertised !== null || row.effective !== null);
   const box = stripChart('Effective against advertised context of each endpoint, tokens', rows, (shown, width) => strip(shown, width, { title: 'tokens', type: 'log', base: 2 }, (x, y) => [
-    { transform: [{ filter: 'isValid(datum.advertised) && isValid(datum.effective)' }], mark: { type: 'rule', stroke: 'var(--line)', strokeWidth: 2 }, encoding: { y, x: x('effective'), x2: { field: 'advertised' } } },
-    { transform: [{ filter: 'isValid(datum.lo) && isValid(datum.hi)' }], mark: { type: 'rule', stroke: 'var(--interval)', strokeWidth: 6 }, encoding: { y, x: x('lo'), x2: { field: 'hi' } } },
-    { transform: [{ filter: 'isValid(datum.advertised)' }], mark: { type: 'point', shape: 'diamond', size: 60, fill: 'var(--bg)', stroke: 'var(--muted)', strokeWidth: 1.4 }, encoding: { y, x: x('advertised'), tooltip: { field: 'tip' } } },
-    { transform: [{ filter: 'isValid(datum.effective)' }], mark: { type: 'point', shape: 'circle', filled: true, size: 55, color: 'var(--mark)', opacity: 1 }, encoding: { y, x: x('effective'), tooltip: { field: 'tip' } } },
-    { transform: [{ filter: "datum.says !== ''" }], mark: { type: 'text', align: 'right', dx: -9, fontSize: 10.5, fill: 'var(--warn)' }, encoding: { y, x: x('at'), text: { field: 'says' } } },
+    ...layerOf(shown, (row) => row.advertised !== null && row.effective !== null, { type: 'rule', stroke: 'var(--line)', strokeWidth: 2 }, { y, x: x('effective'), x2: { field: 'advertised' } }),
+    ...layerOf(shown, (row) => row.lo !== null && row.hi !== null, { type: 'rule', stroke: 'var(--interval)', strokeWidth: 6 }, { y, x: x('lo'), x2: { field: 'hi' } }),
+    ...layerOf(shown, (row) => row.advertised !== null, { type: 'point', shape: 'diamond', size: 60, fill: 'var(--bg)', stroke: 'var(--muted)', strokeWidth: 1.4 }, { y, x: x('advertised'), tooltip: { field: 'tip' } }),
+    ...layerOf(shown, (row) => row.effective !== null, { type: 'point', shape: 'circle', filled: true, size: 55, color: 'var(--mark)', opacity: 1 }, { y, x: x('effective'), tooltip: { field: 'tip' } }),
+    ...layerOf(shown, (row) => row.says !== '' && row.at !== null, { type: 'text', align: 'right', dx: -9, fontSize: 10.5, fill: 'var(--warn)' }, { y, x: x('at'), text: { field: 'says' } }),
   ]), 'No endpoint that is shown was asked.');
   body('context').append(figure('Diamond: advertised. Dot: effective, the longest length up to which accuracy stays at 0.85 of that in a short context; the bar ends at the first length that failed. Where there is no dot, the reason stands in its place.', box,
     dataBehind('Context, tokens', ['endpoint', 'advertised', 'effective', 'last accepted', 'first not accepted', 'short-context accuracy', 'note'], () => rows().map((row) => [row.id, short(row.advertised), row.effective === null ? row.says || 'cannot tell' : short(row.effective), short(row.lo), row.hi === null ? 'none' : short(row.hi), short(row.base), row.note]))));

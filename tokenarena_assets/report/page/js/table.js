@@ -28,7 +28,7 @@ function tableHead(ranked) {
     const sort = state.sort === name ? (state.down ? 'descending' : 'ascending') : 'none';
     const button = el('button', { type: 'button', 'data-sort': name }, label);
     button.addEventListener('click', () => sortBy(name));
-    return el('th', { scope: 'col', 'aria-sort': sort, class: extra }, button, unit ? el('small', null, unit) : null);
+    return el('th', { scope: 'col', 'aria-sort': sort, class: extra, 'data-label': label }, button, unit ? el('small', null, unit) : null);
   };
   return el('thead', null, el('tr', null,
     head('rank', 'Rank', 'interval', null), head('name', 'Endpoint', null, 'name'),
@@ -49,7 +49,7 @@ function tableRow(endpoint, ranked, scales, count) {
   return el('tr', { 'data-e': endpoint.e },
     el('td', { tabindex: '-1', 'data-o': ranked.o }, rankCell(endpoint, ranked, count)),
     el('th', { scope: 'row', class: 'name', tabindex: '-1', 'data-o': 'endpoint' }, nameCell(endpoint)),
-    ORDERS.map((order) => el('td', { tabindex: '-1', 'data-o': order.o, class: order.modeled ? 'modeled' : null }, figureCell(endpoint, order, scales.get(order.o)))));
+    ORDERS.map((order) => el('td', { tabindex: '-1', 'data-o': order.o, class: order.modeled ? 'modeled' : (order.name === 'quality' ? 'roomy' : null) }, figureCell(endpoint, order, scales.get(order.o)))));
 }
 
 /** May be broken after its slashes and hyphens, and nowhere else while there is room. */
