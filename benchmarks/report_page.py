@@ -31,7 +31,9 @@ def main() -> None:
             print(INSTALL)
             return
         ready, charts = zip(*_loads(page.path), strict=True)
-        print(f"ready {statistics.median(ready):.2f} s (limit {LIMIT_S} s), all charts {statistics.median(charts):.2f} s")
+        print(
+            f"ready {statistics.median(ready):.2f} s (limit {LIMIT_S} s), all charts {statistics.median(charts):.2f} s"
+        )
 
 
 def _loads(path: Path) -> list[tuple[float, float]]:

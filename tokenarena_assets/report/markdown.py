@@ -22,7 +22,7 @@ UNITS = ("_ms", "_tok_s")
 
 
 def escaped(text: object) -> str:
-    """Text that Markdown and HTML show as it is: no markup, no links, one line, control and direction marks spelt out."""
+    """Text that Markdown and HTML show as it is: no markup, no links, one line, what cannot be seen spelt out."""
     plain = "".join(_shown(c) for c in str(text))
     # A space of no width keeps a bare address from becoming a link.
     plain = re.sub(r"(?i)(:)(?=//)|(\bwww)(?=\.)", "\\g<0>\u200b", html.escape(plain, quote=False))

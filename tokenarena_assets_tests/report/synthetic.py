@@ -116,8 +116,10 @@ class _Synthetic:
     def _order(self, name: str, day: date) -> list[dict[str, Any]]:
         unit, higher, modeled, by_preset, _, _, share = ORDERS[name]
         rows = []
+        drift = np.ones(len(self.ids))
         for weight, preset in enumerate(PRESETS, start=1):
-            drift = np.exp(0.03 * self.random.standard_normal(len(self.ids))) if by_preset or weight == 1 else drift
+            if by_preset or weight == 1:
+                drift = np.exp(0.03 * self.random.standard_normal(len(self.ids)))
             values = self.truth[name] * drift * (1 + 0.2 * weight * by_preset)
             values = np.minimum(values, 0.99) if name == "quality" else values
             lo, hi = (None, None) if share is None else (values * (1 - share), values * (1 + share))
@@ -147,11 +149,12 @@ class _Synthetic:
 
     def fidelity(self, day: date) -> None:
         verdicts = ("consistent", "suspect", "undetermined", "different")
+        f = [float(value) for value in self.truth["fidelity"]]
         rows = [
             {
                 "day": day, "endpoint_id": endpoint, "model_family": self.families[i], "verdict": verdicts[i % 4],
-                "reference_endpoint_id": self.ids[i % 17 % len(self.ids)], "fidelity": float(self.truth["fidelity"][i]),
-                "fidelity_lo": float(self.truth["fidelity"][i]) - 4, "fidelity_hi": float(self.truth["fidelity"][i]) + 4,
+                "reference_endpoint_id": self.ids[i % 17 % len(self.ids)], "fidelity": f[i],
+                "fidelity_lo": f[i] - 4, "fidelity_hi": f[i] + 4,
                 "fidelity_n_prompts": 50, "fidelity_self_floor": 101.0, "claim": self.text, "note": self.text,
                 "channels_named": "greedy", "rehearsal": False,
             }

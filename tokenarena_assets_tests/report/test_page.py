@@ -85,7 +85,11 @@ def test_data_ends_no_script_and_comes_back_as_it_was(data: dict[str, Any]) -> N
     assert "\x1b" not in text
 
 
-@given(st.recursive(st.text() | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+@given(
+    st.recursive(
+        st.text() | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
 def test_any_data_may_stand_in_a_script(value: Any) -> None:
     text = script_json(plain(value))
     assert not re.search("[<>&\u2028\u2029]", text)

@@ -1,4 +1,4 @@
-"""The page in the system's own Chromium: what a reader sees, clicks and types; the browser itself forbids all network."""
+"""The page in the system's own Chromium: what a reader sees, clicks and types, and that it asks for nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ HOSTILE = (
 SHOWN = visible(HOSTILE)
 CONTRAST = """() => {
   const number = (text) => text.match(/[\\d.]+/g).map(Number);
-  const light = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+  const linear = (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  const light = ([r, g, b]) => [r, g, b].map((c) => linear(c / 255))
     .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
   const behind = (node) => {
     for (let at = node; at; at = at.parentElement) {
@@ -34,16 +35,18 @@ CONTRAST = """() => {
     }
     return [255, 255, 255];
   };
+  const ratio = (colour, node) => {
+    const [one, two] = [light(number(colour)), light(behind(node))].sort((a, b) => b - a);
+    return (one + 0.05) / (two + 0.05);
+  };
   const low = [];
   for (const node of document.querySelectorAll('body *')) {
     const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
     if (!own || !node.checkVisibility() || node.closest('script, option, svg, .hidden, .skip')) continue;
-    const [one, two] = [light(number(getComputedStyle(node).color)), light(behind(node))].sort((a, b) => b - a);
-    if ((one + 0.05) / (two + 0.05) < 4.5) low.push(`${node.tagName}.${node.className}: ${node.textContent.slice(0, 30)}`);
+    if (ratio(getComputedStyle(node).color, node) < 4.5) low.push(`${node.tagName}: ${node.textContent.slice(0, 30)}`);
   }
   for (const text of document.querySelectorAll('.chart svg text')) {
-    const [one, two] = [light(number(getComputedStyle(text).fill)), light(behind(text.closest('.chart')))].sort((a, b) => b - a);
-    if ((one + 0.05) / (two + 0.05) < 4.5) low.push(`svg: ${text.textContent}`);
+    if (ratio(getComputedStyle(text).fill, text.closest('.chart')) < 4.5) low.push(`svg: ${text.textContent}`);
   }
   return [...new Set(low)];
 }"""
@@ -95,10 +98,12 @@ class Opened:
         return list(self.tab.evaluate(COLUMN, order))
 
 
-NAMES = "() => [...document.querySelectorAll('#table tbody th')].map((cell) => cell.querySelector('b').textContent + (cell.querySelector('span')?.textContent.trim() ?? ''))"
+NAMES = """() => [...document.querySelectorAll('#table tbody th')].map(
+  (cell) => cell.querySelector('b').textContent + (cell.querySelector('span')?.textContent.trim() ?? ''))"""
 COLUMN = """(order) => {
   const at = [...document.querySelectorAll('#table thead button')].findIndex((button) => button.dataset.sort === order);
-  return [...document.querySelectorAll('#table tbody tr')].map((row) => row.cells[at].querySelector('.v')?.firstChild?.data ?? '');
+  return [...document.querySelectorAll('#table tbody tr')].map(
+    (row) => row.cells[at].querySelector('.v')?.firstChild?.data ?? '');
 }"""
 
 
@@ -138,7 +143,9 @@ def test_charts_are_drawn_for_every_preset_and_order(page: Opened, data: dict[st
         page.tab.locator(f"#presets input[value='{preset}']").check(force=True)
         page.tab.select_option("#order", str(2 + preset))
         page.charts()
-    drawn = page.tab.evaluate("[...document.querySelectorAll('.chart')].map((box) => box.querySelectorAll('svg path').length)")
+    drawn = page.tab.evaluate(
+        "[...document.querySelectorAll('.chart')].map((box) => box.querySelectorAll('svg path').length)"
+    )
     assert len(drawn) >= 12
     assert min(drawn) > 5
     assert page.tab.locator("#table tbody tr").count() == 34
@@ -151,7 +158,7 @@ def test_the_preset_and_the_order_decide_ranks_and_dollars(page: Opened, data: d
     assert page.names() == by_rank(data, "usd_per_correct", 2)
     assert page.column("usd_per_correct") != chat
     rows = ranks_of(data, "usd_per_correct", 2)
-    best = min((row["value"] for row in rows.values() if row["value"] is not None))
+    best = min(row["value"] for row in rows.values() if row["value"] is not None)
     assert float(page.column("usd_per_correct")[0]) == pytest.approx(1000 * best, rel=5e-3)
     page.tab.select_option("#order", label="J per correct answer (MODELED)")
     assert page.names() == by_rank(data, "energy_j_per_correct", 2)
@@ -214,7 +221,14 @@ def test_a_cell_opens_where_its_figure_comes_from(page: Opened, data: dict[str, 
     assert f"tokenarena explain 2026-11-23 chat {name} output_speed_tok_s" in text
     assert f"endpoint_id = '{name}'" in panel.locator("pre").nth(1).text_content().replace("'\\''", "'")
     assert "and suite = " in text
-    for said in (f"{FILE} : ", "(N - N_first) / (t_last - t_first)", "95 % interval", "n = 100", "certified", "0.200 / 0.900"):
+    for said in (
+        f"{FILE} : ",
+        "(N - N_first) / (t_last - t_first)",
+        "95 % interval",
+        "n = 100",
+        "certified",
+        "0.200 / 0.900",
+    ):
         assert said in text
     assert "0000000000000000" in text  # the evidence's SHA-256
     page.tab.keyboard.press("Escape")

@@ -19,8 +19,8 @@ from tokenarena_assets.report.page import Page, default_path, write_page
     partitions_def=DAYS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     description=(
-        "The page of a day: leaderboard, charts, history, findings, methods, and of each figure where it comes from. One "
-        "HTML file that needs no network."
+        "The page of a day: leaderboard, charts, history, findings, methods, and of each figure where it comes from. "
+        "One HTML file that needs no network."
     ),
 )
 def report(context: dg.AssetExecutionContext, arena: Arena) -> dg.MaterializeResult:

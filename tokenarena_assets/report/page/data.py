@@ -242,8 +242,6 @@ def _versions(source: Source, of_day: Mapping[str, object]) -> list[list[Any]]:
     found = []
     for what, table, column in asked:
         if source.has(table, column):
-            query = (
-                f'select distinct {column} as v from "{table}" where day = $day and {column} is not null order by v'
-            )
+            query = f'select distinct {column} as v from "{table}" where day = $day and {column} is not null order by v'
             found += [plain([what, row["v"]]) for row in source.query(query, of_day)]
     return found

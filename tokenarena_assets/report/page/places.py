@@ -27,7 +27,7 @@ KINDS: dict[str, tuple[str, str, str]] = {
 
 
 def places(source: Source, names: Names, of_day: Mapping[str, object]) -> dict[str, Any]:
-    """`{kind: packed rows of e, request_id, raw_file, raw_line, came_to}`, the first `SHOWN` by place in the evidence."""
+    """`{kind: packed rows of e, request_id, file, raw_line, came_to}`, the first `SHOWN` by place in the evidence."""
     found = {}
     for kind, (table, which, came_to) in KINDS.items():
         if not source.has(table, "request_id", "raw_file", "raw_line", came_to):

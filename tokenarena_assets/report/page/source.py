@@ -1,4 +1,4 @@
-"""Reads the published database by the columns that it has: tables of later stages appear on the page once they exist."""
+"""Reads the published database by the columns that it has: what later stages publish appears once it exists."""
 
 from __future__ import annotations
 
