@@ -17,7 +17,7 @@ from tokenarena_assets.chain.catalog import table_specs
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake
 from tokenarena_assets.storage.publish import publish
-from tokenarena_assets.storage.tables import Column, TableSpec
+from tokenarena_assets.storage.tables import TableSpec
 
 LAST = date(2026, 11, 23)
 ROUND = "synthetic-20261123T000000Z-000001"
@@ -35,24 +35,6 @@ ORDERS = {
     "fidelity": ("points", True, False, False, 96.0, 0.03, 0.05),
     "context_effective_tokens": ("tokens", True, False, False, 40_000.0, 0.8, None),
 }
-
-
-def extra(name: str, *columns: str) -> TableSpec:
-    """A table that another stage publishes."""
-    return TableSpec(name, f"{name}, synthetic.", "one row", "rank", (), tuple(Column(c, c) for c in columns))
-
-
-FINDINGS = extra("findings", *"day finding headline value value_lo value_hi unit n endpoints sql detail".split())
-BILLING = extra(
-    "billing_audit",
-    *"day endpoint_id output_ratio output_ratio_lo output_ratio_hi n_output output_verdict hidden_reasoning_share "
-    "bills_more_than_text claim".split(),
-)
-IN_TIME = extra(
-    "answers_in_time",
-    *"day endpoint_id deadline_s domain n_asked p_no_answer p_no_answer_lo p_no_answer_hi usd_per_correct_in_time "
-    "usd_per_correct_in_time_lo usd_per_correct_in_time_hi note".split(),
-)
 
 
 def synthetic_home(
@@ -75,11 +57,9 @@ def synthetic_home(
     made.evidence()
     if energy:
         made.energy()
-    known = dict(table_specs())
     if later_tables:
         made.later()
-        known |= {spec.name: spec for spec in (FINDINGS, BILLING, IN_TIME)}
-    publish(home, list(known.values()))
+    publish(home, list(table_specs().values()))
     return home
 
 
@@ -190,7 +170,8 @@ class _Synthetic:
         ]  # fmt: skip
         self.write(table_specs()["leaderboard"], LAST, rows)
         blends = [
-            {"day": LAST, "preset": preset, "endpoint_id": endpoint, "input_ratio": i, "output_ratio": o,
+            {"day": LAST, "population": "probed", "preset": preset, "endpoint_id": endpoint, "input_ratio": i,
+             "output_ratio": o, "effective_usd_per_mtok": 1.25, "output_multiplier": 1.5, "output_multiplier_n": 100,
              "cached_share": 0.0, "blended_usd_per_mtok": 1.0}
             for preset, (i, o) in PRESETS.items()
             for endpoint in self.ids
@@ -253,15 +234,15 @@ class _Synthetic:
                    "value": 12.5, "value_lo": 9.0, "value_hi": 16.0, "unit": "points", "n": 200,
                    "endpoints": json.dumps(self.ids[:2]),
                    "sql": "select 1\nfrom ranks", "detail": self.text}  # fmt: skip
-        self.write(FINDINGS, LAST, [finding, finding | {"finding": "tail_spread", "value": None}])
+        self.write(table_specs()["findings"], LAST, [finding, finding | {"finding": "tail_spread", "value": None}])
         self.write(
-            BILLING, LAST,
+            table_specs()["billing_audit"], LAST,
             [{"day": LAST, "endpoint_id": endpoint, "output_ratio": 1.01, "output_ratio_lo": 0.99,
               "output_ratio_hi": 1.03, "n_output": 40, "output_verdict": "agrees", "hidden_reasoning_share": 0.0,
               "bills_more_than_text": i % 7 == 1, "claim": self.text} for i, endpoint in enumerate(self.ids)],
         )  # fmt: skip
         self.write(
-            IN_TIME, LAST,
+            table_specs()["answers_in_time"], LAST,
             [{"day": LAST, "endpoint_id": endpoint, "deadline_s": 10.0, "domain": "all", "n_asked": 100,
               "p_no_answer": 0.02, "p_no_answer_lo": 0.005, "p_no_answer_hi": 0.07, "usd_per_correct_in_time": 0.002,
               "usd_per_correct_in_time_lo": 0.0018, "usd_per_correct_in_time_hi": 0.0023} for endpoint in self.ids],

@@ -173,13 +173,13 @@ def test_the_same_database_gives_the_same_bytes(home: Home, tmp_path: Path) -> N
     first, second = (write_page(home, LAST, tmp_path / name) for name in ("a.html", "b.html"))
     assert first.path.read_bytes() == second.path.read_bytes()
     assert first.size_bytes == first.path.stat().st_size
-    assert first.left_out == ("effective",)
+    assert first.left_out == ()
 
 
 def test_tables_that_are_not_there_leave_their_sections_out(tmp_path: Path) -> None:
     bare = synthetic_home(Home(tmp_path / "arena"), endpoints=3, days=1, later_tables=False, energy=False)
     page = write_page(bare)
-    assert page.left_out == ("energy", "energy_daily", "findings", "effective", "billing", "in_time")
+    assert page.left_out == ("energy", "energy_daily", "findings", "billing", "in_time")
     assert page.path == default_path(bare, LAST) == bare.root / "report" / "2026-11-23.html"
 
 

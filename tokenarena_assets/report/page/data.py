@@ -43,7 +43,7 @@ CATALOG = (
 BESIDE = (
     "domain domain_note latency_suite latency_prompt_tokens success_rate success_rate_n quality_truncation_limited "
     "quality_math quality_code versus_reference fidelity_verdict fidelity_channels_named fidelity_claim fidelity_note "
-    "fidelity_reference_kind context_status context_truncating context_accepted_tokens context_served_tokens "
+    "fidelity_reference_kind not_ready context_status context_truncating context_accepted_tokens context_served_tokens "
     "e2e_with_failures_ms ttft_p90_ms ttft_p90_note"
 ).split()
 PLACE = "rank rank_lo rank_hi rank_badge rank_note value value_lo value_hi n close_p more_n".split()

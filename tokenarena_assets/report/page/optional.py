@@ -25,7 +25,7 @@ ENERGY_DAILY = (
     "gco2e_per_request_p5 gco2e_per_request_p50 gco2e_per_request_p95 region region_basis evidence_grade assumptions "
     "would_narrow not_modeled_because"
 ).split()
-FINDING = "finding headline value value_lo value_hi unit n endpoints sql detail".split()
+FINDING = "finding about headline value value_lo value_hi unit n endpoints supported modeled sql detail".split()
 EFFECTIVE = (
     "endpoint_id preset blended_usd_per_mtok effective_usd_per_mtok output_multiplier output_multiplier_n "
     "no_price_because no_effective_because"
@@ -73,7 +73,8 @@ def _section(
 ) -> dict[str, Any] | None:
     if not source.has(table, "day", "endpoint_id"):
         return None
-    rows = names.numbered(source.rows(table, columns, "day = $day", order, of_day))
+    where = "day = $day" + (" and population = 'probed'" if source.has(table, "population") else "")
+    rows = names.numbered(source.rows(table, columns, where, order, of_day))
     if modeled:
         all_with_intervals(rows)
     return packed(rows, ("e", *source.known(table, columns[1:] if columns[0] == "endpoint_id" else columns)))
@@ -84,6 +85,7 @@ def _findings(source: Source, names: Names, of_day: Mapping[str, object]) -> lis
         return None
     known = set(names.ids)
     found = source.rows("findings", FINDING, "day = $day", "finding", of_day)
+    all_with_intervals({"endpoint_id": f"finding {row['finding']}", **row} for row in found)
     return [plain({**row, "endpoints": _listed(row.get("endpoints"), known)}) for row in found]
 
 

@@ -151,7 +151,7 @@ function openEndpoint(e) {
       ['reference', endpoint.is_reference ? 'of its family' : null], ['advertised context', endpoint.context_tokens === null ? null : `${GROUPED.format(endpoint.context_tokens)} tokens`],
       ['list price', `${short(endpoint.input_usd_per_mtok)} in, ${short(endpoint.cached_input_usd_per_mtok)} cached, ${short(endpoint.output_usd_per_mtok)} out, USD per million tokens`],
       ['source', endpoint.is_embedded ? 'embedded fleet on this machine: real inference, invented provider and prices' : 'live endpoint'],
-      ['fast because', endpoint.fast_because], ['note', endpoint.note],
+      ['not sent to', endpoint.not_ready], ['fast because', endpoint.fast_because], ['note', endpoint.note],
     ]),
     el('h3', null, 'What was found'),
     facts([

@@ -226,7 +226,9 @@ function buildFindings() {
       link.addEventListener('click', () => openEndpoint(BY_ID.get(id).e));
       return link;
     });
+    if (finding.modeled) requireInterval(finding.value, finding.value_lo, finding.value_hi, finding.finding);
     return el('li', null, el('h3', null, finding.headline),
+      el('p', { class: 's' }, finding.modeled ? el('b', { class: 'tag modeled' }, 'MODELED') : null, finding.supported === false ? el('b', { class: 'tag warn' }, 'NOT SUPPORTED BY THE EVIDENCE') : null, finding.about ?? ''),
       el('p', null, el('span', { class: 'v' }, finding.value === null ? 'cannot tell' : short(finding.value)), ` ${finding.unit ?? ''} `, el('span', { class: 's' }, [interval && `[${interval}]`, finding.n === null ? null : `n ${GROUPED.format(finding.n)}`].filter(Boolean).join(' · '))),
       finding.detail ? el('p', { class: 's' }, finding.detail) : null,
       who.length ? folded(`${who.length} ${who.length === 1 ? 'endpoint' : 'endpoints'}`, () => el('div', null, who)) : null,
