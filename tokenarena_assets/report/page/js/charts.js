@@ -131,12 +131,13 @@ function scatter(rows, x, y, width) {
   const range = groups.all.map((name, index) => (name === 'other' ? OTHER : COLOURS[index]));
   const legend = groups.all.length > 1 ? { title: 'model family', orient: narrow ? 'bottom' : 'right', columns: narrow ? 2 : 1 } : null;
   const group = { color: { field: 'group', type: 'nominal', scale: { domain: groups.all, range }, legend },
-    shape: { field: 'group', type: 'nominal', scale: { domain: groups.all, range: groups.all.map((name, index) => (name === 'other' ? 'stroke' : SHAPES[index])) }, legend } };
+    shape: { field: 'group', type: 'nominal', scale: { domain: groups.all, range: groups.all.map((name, index) => (name === 'other' ? 'triangle-left' : SHAPES[index])) }, legend } };
   const whole = (row) => row.ylo !== null;
+  const faint = rows.length > 50 ? 0.35 : 0.6;
   const layers = [
     { data: { values: front }, mark: { type: 'line', stroke: 'var(--front)', strokeDash: [4, 4], strokeWidth: 1, interpolate: 'step-after' }, encoding: { ...at, order: { field: 'x' } } },
-    ...layerOf(values, whole, { type: 'rule', strokeWidth: 1.3, opacity: 0.6 }, { x: at.x, y: { field: 'ylo', type: 'quantitative' }, y2: { field: 'yhi' }, color: group.color }),
-    ...layerOf(values, (row) => (row.xlo ?? null) !== null, { type: 'rule', strokeWidth: 1.3, opacity: 0.6 }, { y: at.y, x: { field: 'xlo', type: 'quantitative' }, x2: { field: 'xhi' }, color: group.color }),
+    ...layerOf(values, whole, { type: 'rule', strokeWidth: 1.3, opacity: faint }, { x: at.x, y: { field: 'ylo', type: 'quantitative' }, y2: { field: 'yhi' }, color: group.color }),
+    ...layerOf(values, (row) => (row.xlo ?? null) !== null, { type: 'rule', strokeWidth: 1.3, opacity: faint }, { y: at.y, x: { field: 'xlo', type: 'quantitative' }, x2: { field: 'xhi' }, color: group.color }),
     ...layerOf(values, whole, { type: 'point', filled: true, size: 62, opacity: 1 }, { ...at, ...group, tooltip: { field: 'tip' } }),
     ...layerOf(values, (row) => !whole(row), { type: 'point', filled: false, fill: 'var(--bg)', size: 62, strokeWidth: 1.6 }, { ...at, ...group, tooltip: { field: 'tip' } }),
     ...['left', 'right'].flatMap((align) => layerOf(labelsOf(front, rows, logX, logY), (row) => row.align === align,

@@ -34,8 +34,11 @@ function between(lo, hi) {
   return lo === null || hi === null || lo === undefined || hi === undefined ? null : `${short(lo)} to ${short(hi)}`;
 }
 
-/** A name in single quotes for a shell. */
-const shellQuoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+/** A text as one word of a shell: bare, in double quotes where those change nothing in it, else in single ones. */
+function shellQuoted(text) {
+  if (/^[\w@%+=:,./-]+$/.test(text)) return text;
+  return /["$`\\!]/.test(text) ? `'${text.replaceAll("'", "'\\''")}'` : `"${text}"`;
+}
 /** A text in single quotes for SQL. */
 const sqlQuoted = (text) => `'${text.replaceAll("'", "''")}'`;
 
