@@ -22,7 +22,7 @@ const GROUPED = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 function short(value) {
   if (value === null || value === undefined) return '-';
   if (value === 0) return '0';
-  const size = Math.abs(value);
+  const size = Math.abs(Number(value.toPrecision(3)));
   if (size >= 1e9 || size < 1e-4) return value.toPrecision(3).replace(/\.?0+e/, 'e');
   const digits = Math.max(0, 2 - Math.floor(Math.log10(size) + 1e-12));
   if (digits === 0) return GROUPED.format(value);

@@ -220,7 +220,9 @@ function buildFindings() {
   if (!found) { body('findings').append(missing('findings', 'none have been made for this day.')); return; }
   if (!found.length) { body('findings').append(el('p', { class: 'muted' }, 'Nothing was found that can be said with support.')); return; }
   body('findings').append(el('ul', { class: 'cards' }, found.map((finding) => {
-    const interval = between(finding.value_lo, finding.value_hi);
+    const exact = finding.value !== null && finding.value_lo === finding.value && finding.value_hi === finding.value;
+    const interval = exact ? null : between(finding.value_lo, finding.value_hi);
+    const says = finding.value === null ? 'cannot tell' : Number.isInteger(finding.value) ? GROUPED.format(finding.value) : short(finding.value);
     const who = finding.endpoints.map((id) => {
       const link = el('button', { type: 'button' }, id);
       link.addEventListener('click', () => openEndpoint(BY_ID.get(id).e));
@@ -229,7 +231,7 @@ function buildFindings() {
     if (finding.modeled) requireInterval(finding.value, finding.value_lo, finding.value_hi, finding.finding);
     return el('li', null, el('h3', null, finding.headline),
       el('p', { class: 's' }, finding.modeled ? el('b', { class: 'tag modeled' }, 'MODELED') : null, finding.supported === false ? el('b', { class: 'tag warn' }, 'NOT SUPPORTED BY THE EVIDENCE') : null, finding.about ?? ''),
-      el('p', null, el('span', { class: 'v' }, finding.value === null ? 'cannot tell' : short(finding.value)), ` ${finding.unit ?? ''} `, el('span', { class: 's' }, [interval && `[${interval}]`, finding.n === null ? null : `n ${GROUPED.format(finding.n)}`].filter(Boolean).join(' · '))),
+      el('p', null, el('span', { class: 'v' }, says), ` ${finding.unit ?? ''} `, el('span', { class: 's' }, [interval && `[${interval}]`, exact ? 'known exactly' : null, finding.n === null ? null : `n ${GROUPED.format(finding.n)}`].filter(Boolean).join(' · '))),
       finding.detail ? el('p', { class: 's' }, finding.detail) : null,
       who.length ? folded(`${who.length} ${who.length === 1 ? 'endpoint' : 'endpoints'}`, () => el('div', null, who)) : null,
       finding.sql ? folded('The query that gives it', () => copyable(finding.sql)) : null);
@@ -245,8 +247,10 @@ function buildBills() {
   } else place.append(missing('billing_audit', 'bills have not been audited against text.'));
   if (DATA.in_time) {
     const rows = rowsOf(DATA.in_time);
-    place.append(el('h3', null, 'Answers in time'), dataTable('No answer within the deadline, a failure counted as one', ['endpoint', 'deadline, s', 'of', 'no answer in time', '95 % interval', 'n', 'USD per correct answer in time', '95 % interval', 'note'],
-      rows.map((row) => [ENDPOINTS[row.e].id, row.deadline_s, row.domain, row.p_no_answer === null ? null : `${short(100 * row.p_no_answer)} %`, row.p_no_answer_lo === null ? null : `${short(100 * row.p_no_answer_lo)} to ${short(100 * row.p_no_answer_hi)} %`, row.n_asked, short(row.usd_per_correct_in_time), between(row.usd_per_correct_in_time_lo, row.usd_per_correct_in_time_hi), row.note])));
+    const { factor, unit } = orderNamed('usd_per_correct') ?? { factor: 1, unit: 'USD per correct' };
+    const dollars = (value) => (value === null ? null : value * factor);
+    place.append(el('h3', null, 'Answers in time'), dataTable('No answer within the deadline, a failure counted as one', ['endpoint', 'deadline, s', 'of', 'no answer in time', '95 % interval', 'n', `${unit} in time`, '95 % interval', 'note'],
+      rows.map((row) => [ENDPOINTS[row.e].id, row.deadline_s, row.domain, row.p_no_answer === null ? null : `${short(100 * row.p_no_answer)} %`, row.p_no_answer_lo === null ? null : `${short(100 * row.p_no_answer_lo)} to ${short(100 * row.p_no_answer_hi)} %`, row.n_asked, short(dollars(row.usd_per_correct_in_time)), between(dollars(row.usd_per_correct_in_time_lo), dollars(row.usd_per_correct_in_time_hi)), row.note])));
   } else place.append(missing('answers_in_time', 'what waiting costs is not shown.'));
 }
 
