@@ -21,6 +21,7 @@ from tokenarena_assets.defs import (
     publish,
     quality,
     rank,
+    report,
 )
 from tokenarena_assets.defs.drift.sensors import SENSORS
 from tokenarena_assets.defs.jobs import JOBS, SCHEDULES
@@ -29,7 +30,7 @@ from tokenarena_assets.defs.resources import Arena
 from tokenarena_assets.errors import TokenArenaError
 
 EXECUTOR_VARIABLE = "TOKENARENA_EXECUTOR"
-STAGES = (probe, clean, measure, price, quality, context, fidelity, drift, audit, energy, rank, publish)
+STAGES = (probe, clean, measure, price, quality, context, fidelity, drift, audit, energy, rank, publish, report)
 
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:

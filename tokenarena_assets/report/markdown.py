@@ -22,11 +22,17 @@ UNITS = ("_ms", "_tok_s")
 
 
 def escaped(text: object) -> str:
-    """Text that Markdown and HTML show as it is: no markup, no links, one line, no control or direction marks."""
-    plain = "".join(c if c.isprintable() else " " for c in str(text))
+    """Text that Markdown and HTML show as it is: no markup, no links, one line, what cannot be seen spelt out."""
+    plain = "".join(_shown(c) for c in str(text))
     # A space of no width keeps a bare address from becoming a link.
     plain = re.sub(r"(?i)(:)(?=//)|(\bwww)(?=\.)", "\\g<0>\u200b", html.escape(plain, quote=False))
     return re.sub(r"([\\`*_{}\[\]()#+!|<>~])", r"\\\1", plain)
+
+
+def _shown(character: str) -> str:
+    if character.isprintable():
+        return character
+    return " " if character.isspace() else character.encode("unicode_escape").decode()
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -19,6 +19,7 @@ from tokenarena_assets.defs.build import build_defs
 from tokenarena_assets.defs.resources import Arena
 from tokenarena_assets.probing.certificate import BUDGET_VARIABLE
 from tokenarena_assets.probing.round import today
+from tokenarena_assets.report.page import default_path
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake
 from tokenarena_assets.storage.publish import open_published
@@ -126,6 +127,9 @@ def test_a_past_day_becomes_tables_from_its_raw_rounds(
     with open_published(home) as connection:
         found = connection.execute("select count(*) from leaderboard").fetchone()
     assert found == (3 * len(manifest["endpoints"]),)
+    page = default_path(home, PAST).read_text(encoding="utf-8")
+    assert all(f'"{endpoint}"' in page for endpoint in made["leaderboard"]["endpoint_id"])
+    assert all(f'"{request}"' in page for request in made["answers"]["request_id"].head(1))
 
 
 def test_materializing_twice_gives_identical_tables(

@@ -63,8 +63,10 @@ def cells(markdown: str) -> list[str]:
 
 
 def shown(text: str) -> str:
-    """What a cell must show: the text on one line, without what cannot be printed."""
-    return "".join(c if c.isprintable() else " " for c in text).strip()
+    """What a cell must show: the text on one line, with what cannot be printed spelt out."""
+    return "".join(
+        c if c.isprintable() else " " if c.isspace() else c.encode("unicode_escape").decode() for c in text
+    ).strip()
 
 
 @pytest.mark.parametrize("text", HOSTILE)
