@@ -115,3 +115,10 @@ def materializing(
             return bool(result.success)
 
         yield run
+
+
+def upstream_of(tables: Sequence[str]) -> set[str]:
+    """The tables that `tables` are made from, themselves included."""
+    graph = build_defs().resolve_asset_graph()
+    keys = dg.AssetSelection.assets(*tables).upstream().resolve(graph)
+    return {key.to_user_string() for key in keys}
