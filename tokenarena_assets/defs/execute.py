@@ -83,9 +83,11 @@ def materializing(
     presets_file: str = "",
     round_config: dict[str, Any] | None = None,
     log: Literal["progress", "problems"] = "progress",
+    evidence_only: bool = False,
 ) -> Iterator[Run]:
     """For many runs in this process on one instance and one set of definitions; what `log` tells goes to stderr."""
-    arena = {"home_folder": str(home.root), "endpoints_file": endpoints_file, "presets_file": presets_file}
+    files = {"home_folder": str(home.root), "endpoints_file": endpoints_file, "presets_file": presets_file}
+    arena = files | {"evidence_only": evidence_only}
     with instance_of(home) as instance:
         defs = build_defs()
         job = defs.resolve_job_def("materialize_day")

@@ -20,6 +20,7 @@ class Arena(dg.ConfigurableResource[None]):
     home_folder: str = ""
     endpoints_file: str = ""
     presets_file: str = ""
+    evidence_only: bool = False  # nothing outside of the home is asked, not even today: what is there must do
 
     @property
     def home(self) -> Home:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 from tokenarena_assets.errors import NoEvidenceError
+from tokenarena_assets.snapshot.withhold import Withheld, withheld_of
 from tokenarena_assets.storage.home import REHEARSAL_MARKER, Home
 from tokenarena_assets.storage.lake import Lake
 from tokenarena_assets.storage.rawlog import read_lines, rounds_of
@@ -93,7 +93,7 @@ def empty_home(evidence: Evidence, folder: Path) -> Home:
         if path.relative_to(raw).parts[0] == "config":
             shutil.copyfile(path, target)
         else:
-            os.symlink(path.resolve(), target)
+            target.symlink_to(path.resolve())
     marker = evidence.root / REHEARSAL_MARKER
     if marker.exists():
         home.root.mkdir(parents=True, exist_ok=True)
@@ -101,15 +101,12 @@ def empty_home(evidence: Evidence, folder: Path) -> Home:
     return home
 
 
-def withheld_places(evidence: Evidence, day: date) -> dict[tuple[str, int], str]:
-    """(raw file, line) -> request id of the lines of a day that were published without some of their content."""
-    from tokenarena_assets.snapshot.withhold import withheld_requests
-
+def withheld_places(evidence: Evidence, day: date) -> dict[tuple[str, int], Withheld]:
+    """(raw file, line) -> what is missing, of the lines of a day that were published without some of their content."""
     found = {}
     for each in rounds_of(evidence.home, day):
-        if each.log.relative_to(evidence.root).as_posix() not in evidence.rewritten:
-            continue
-        for line in read_lines(each.log):
-            if (request_id := withheld_requests(line.data)) is not None:
-                found[line.file, line.line] = request_id
+        if each.log.relative_to(evidence.root).as_posix() in evidence.rewritten:
+            for line in read_lines(each.log):
+                if (withheld := withheld_of(line.data)) is not None:
+                    found[line.file, line.line] = withheld
     return found

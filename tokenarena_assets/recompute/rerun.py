@@ -24,6 +24,7 @@ TIMED_OUT = "code_timeout"
 NOT_RUN = "not_run"
 GRADED = "graded_answers"
 JUDGED = "stg_probe_log"
+COUNTED = "billing_requests"
 Say = Callable[[str], None]
 
 
@@ -78,10 +79,26 @@ def recompute(evidence: Evidence, days: Sequence[date] | None, folder: Path, say
         found.broken += broken_seals(evidence, day)
     chunks = _chunks(evidence.home, needed, found)
     home = empty_home(evidence, folder)
+    _take_earlier(evidence, Lake(home.lake), needed, found)
     say(f"recomputing {len(needed)} day(s) from raw evidence in {folder}")
     _run(_Rerun(evidence, Lake(home.lake), home, chunks, found, say))
     found.tables = compare_all(evidence.tables, Lake(home.lake), asked, found)
     return found
+
+
+def _take_earlier(evidence: Evidence, lake: Lake, days: Sequence[date], found: Recomputed) -> None:
+    """Days whose evidence is not here, and that later days look back on: their published tables stand in."""
+    taken: set[date] = set()
+    for name in table_specs():
+        for day in evidence.tables.days(name):
+            if day not in days and day < days[-1]:
+                lake.write(name, day, evidence.tables.read(name, day))
+                taken.add(day)
+    if taken:
+        found.notes.append(
+            f"{len(taken)} earlier day(s) from {min(taken)} on that windows reach back to: taken as published, "
+            "their evidence is not here"
+        )
 
 
 def _chunks(home: Home, days: Sequence[date], found: Recomputed) -> list[_Chunk]:
@@ -128,7 +145,7 @@ class _Rerun:
         if not wanted:
             return
         for chunk in self.chunks:
-            with materializing(self.home, presets_file=str(chunk.presets), log="problems") as run:
+            with materializing(self.home, presets_file=str(chunk.presets), log="problems", evidence_only=True) as run:
                 self._of(run, chunk, wanted)
         self.done |= set(wanted)
 
@@ -150,8 +167,8 @@ def _run(rerun: _Rerun) -> None:
     for table in rerun.evidence.taken:
         if table in every:
             rerun.take(table, "it cannot be made without the texts, which are not in this folder")
-    for target, mend in ((JUDGED, _take_judged), (GRADED, _take_graded)):
-        if target not in rerun.done:
+    for target, mend in ((JUDGED, _take_judged), (GRADED, _take_graded), (COUNTED, _take_counted)):
+        if target in every - rerun.done:
             rerun.say(f"up to {target} ...")
             rerun.make((upstream_of([target]) & every) - rerun.done)
             mend(rerun)
@@ -161,16 +178,31 @@ def _run(rerun: _Rerun) -> None:
 
 def _take_judged(rerun: _Rerun) -> None:
     """Lines whose text is withheld cannot be judged by it: their published verdict stands."""
+    _take_by_place(rerun, JUDGED, "verdicts on lines whose text is withheld")
+
+
+def _take_counted(rerun: _Rerun) -> None:
+    """Text that is withheld cannot be counted again."""
+    _take_by_place(rerun, COUNTED, "answers whose text is withheld")
+
+
+def _take_by_place(rerun: _Rerun, table: str, what: str) -> None:
     if not rerun.evidence.rewritten:
         return
     taken = 0
     for day in rerun.days:
+        if day not in rerun.evidence.tables.days(table) or day not in rerun.lake.days(table):
+            continue
         places = withheld_places(rerun.evidence, day)
-        published, ours = rerun.evidence.tables.read(JUDGED, day), rerun.lake.read(JUDGED, day)
-        differing = [place for place in zip(ours["raw_file"], ours["raw_line"], strict=True) if place in places]
-        taken += _replace(rerun, JUDGED, day, ["raw_file", "raw_line"], published, differing)
+        published = rerun.evidence.tables.read(table, day)
+        keys = [
+            place
+            for place in zip(published["raw_file"], published["raw_line"], strict=True)
+            if place in places and places[place].texts
+        ]
+        taken += _replace(rerun, table, day, ["raw_file", "raw_line"], published, keys)
     if taken:
-        rerun.found.taken[JUDGED] = f"{taken} verdicts on lines of which something is withheld"
+        rerun.found.taken[table] = f"{taken} {what}"
 
 
 def _take_graded(rerun: _Rerun) -> None:
@@ -182,7 +214,7 @@ def _take_graded(rerun: _Rerun) -> None:
     reasons: dict[str, int] = {}
     for day in rerun.days:
         published = rerun.evidence.tables.read(GRADED, day)
-        withheld = set(withheld_places(rerun.evidence, day).values()) if rerun.evidence.rewritten else set()
+        withheld = {each.request_id for each in withheld_places(rerun.evidence, day).values()}
         hidden = [(request_id,) for request_id in published["request_id"] if request_id in withheld]
         timed = [key for key in _timed(rerun, day) if key not in set(hidden)] if day in suspects else []
         unrun = [key for key in _not_run(rerun, day) if key not in {*hidden, *timed}]

@@ -8,7 +8,6 @@ record's field `withheld` names each, with its length and, where it cannot be gu
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -27,6 +26,7 @@ TEXT_COLUMNS = {
     "graded_answers": ("extracted", "detail"),
     "answers": ("text", "extracted", "detail"),
     "fidelity_samples": ("text",),
+    "billing_sample": ("text", "reasoning"),
 }
 GOLD_TABLES = ("probe_log", "requests", "answers")
 NEED_TEXTS = (
@@ -40,8 +40,9 @@ NEED_TEXTS = (
     "fidelity_prompts",
     "fidelity_references",
     "fidelity_channels",
+    "billing_requests",
     "billing_audit",
-    "answers_in_time",
+    "billing_evidence",
 )
 
 
@@ -110,20 +111,29 @@ def _withhold_texts(record: dict[str, Any], withheld: dict[str, dict[str, Any]],
     request = record.get("request")
     if isinstance(request, dict) and request.get("body"):
         mark("request.body", request["body"])
-        request["body"] = None
+        request["body"] = {}
 
 
-def withheld_requests(line: bytes) -> str | None:
-    """The request id of a published line from which something was withheld; None: it is whole."""
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A published line of which something is missing: whose it is, and whether its texts are among that."""
+
+    request_id: str
+    texts: bool
+
+
+def withheld_of(line: bytes) -> Withheld | None:
+    """What a published line says of what was withheld from it; None: it is whole."""
     if b'"withheld"' not in line:
         return None
     try:
         record = orjson.loads(line)
     except ValueError:
         return None
-    if not isinstance(record, dict) or not record.get("withheld"):
+    found = record.get("withheld") if isinstance(record, dict) else None
+    if not isinstance(found, dict) or not found:
         return None
-    return _text(record.get("request_id"))
+    return Withheld(_text(record.get("request_id")) or "", any(not name.startswith("item.") for name in found))
 
 
 def redact_frame(table: str, day: date, frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
@@ -141,6 +151,3 @@ def redact_frame(table: str, day: date, frame: pl.DataFrame, policy: Policy) -> 
 def _emptied(frame: pl.DataFrame, column: str, where: pl.Expr) -> pl.DataFrame:
     value = pl.when(where & pl.col(column).is_not_null()).then(pl.lit("")).otherwise(pl.col(column))
     return frame.with_columns(value.alias(column))
-
-
-Redact = Callable[[bytes], bytes]

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +58,23 @@ def _wal(database: Path) -> Path:
     return database.with_name(database.name + ".wal")
 
 
-def _build(lake: Lake, path: Path, specs: Sequence[TableSpec], *, rehearsal: bool) -> dict[str, int]:
+def build_portable(lake: Lake, path: Path, specs: Sequence[TableSpec], *, rehearsal: bool) -> dict[str, int]:
+    """A database that needs no lake beside it: every table native. The same tables give the same bytes."""
+    native = [replace(spec, published="table") for spec in specs]
+    return _build(lake, path, native, rehearsal=rehearsal, repeatable=True)
+
+
+def _build(
+    lake: Lake, path: Path, specs: Sequence[TableSpec], *, rehearsal: bool, repeatable: bool = False
+) -> dict[str, int]:
     counts: dict[str, int] = {}
     connection = duckdb.connect()
     try:
         connection.execute("set timezone = 'UTC'")
+        if repeatable:
+            connection.execute("set threads = 1")
+            # It compresses by a random sample: no two files are alike.
+            connection.execute("set disabled_compression_methods = 'fsst,dict_fsst'")
         target = str(path).replace("'", "''")
         connection.execute(f"attach '{target}' as published (storage_version '{STORAGE_VERSION}')")
         connection.execute("use published")

@@ -57,7 +57,7 @@ def _show_findings(lake: Lake, day: date) -> dict[str, Any]:
 
 def _churn(arena: Arena, day: date) -> None:
     lake = arena.lake
-    names = [preset.name for preset in arena.presets()]
+    names = [preset.name for preset in arena.presets(day)]
     table = churn_of_day(day, lake.read("blended_prices", day), lake.read("leaderboard", day), names)
     lake.write("preset_churn", day, table)
 
