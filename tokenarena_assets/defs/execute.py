@@ -122,5 +122,5 @@ def materializing(
 def upstream_of(tables: Sequence[str]) -> set[str]:
     """The tables that `tables` are made from, themselves included."""
     graph = build_defs().resolve_asset_graph()
-    keys = dg.AssetSelection.assets(*tables).upstream().resolve(graph)
+    keys = dg.AssetSelection.assets(*tables).upstream().required_multi_asset_neighbors().upstream().resolve(graph)
     return {key.to_user_string() for key in keys}

@@ -42,8 +42,10 @@ class Explainer:
     """Explains the cells of one day; what it has read is kept for the next cell."""
 
     def __init__(self, evidence: Evidence, day: date) -> None:
-        """Raises:
-        TokenArenaError: the day was not materialized.
+        """Open the tables of `day`.
+
+        Raises:
+            TokenArenaError: the day was not materialized.
         """
         days = evidence.days()
         if day not in days:
@@ -256,7 +258,7 @@ ENERGY = ("model_version", "constants_version", "seed", "evidence_grade")
 
 
 def _kind(trail: Trail) -> str:
-    """measured, modeled, recorded (the catalog, a plan, a feed said so) or fixed (it names the row, or is a preset's)."""
+    """`measured`, `modeled`, `recorded` (a catalog, plan or feed said so) or `fixed` (a key, or the preset's own)."""
     if any(step.modeled for step in trail.steps):
         return "modeled"
     if "probe_log" in trail.reached:

@@ -41,7 +41,7 @@ class Places:
     def round_of(self, day: date, raw_file: str) -> RoundFiles | None:
         """The round that a raw file is of; after its sealing an open file's name is found as well."""
         rounds = self._rounds(day)
-        stem = raw_file.split(".jsonl")[0]
+        stem = raw_file.split(".jsonl", maxsplit=1)[0]
         return rounds.get(raw_file) or next((r for name, r in rounds.items() if name.split(".jsonl")[0] == stem), None)
 
     def file(self, day: date, raw_file: str) -> RawFile:
@@ -74,7 +74,7 @@ class Places:
 
 
 def line_sha256(data: bytes) -> str:
-    """SHA-256 of a line without its end: `zstd -dc FILE | sed -n LINEp | tr -d '\\n' | sha256sum` gives the same."""
+    """SHA-256 of a line without its end, as `sha256sum` gives it."""
     return hashlib.sha256(data).hexdigest()
 
 

@@ -58,7 +58,8 @@ class ModelRows:
     @cached_property
     def _projected(self) -> dict[str, exp.Expression]:
         select = self._select
-        return {} if select is None else {each.alias_or_name: each.unalias() for each in select.selects}
+        found = {} if select is None else {each.alias_or_name: each.unalias() for each in select.selects}
+        return {name: each for name, each in found.items() if isinstance(each, exp.Expression)}
 
     def aliases_of(self, column: str) -> set[str]:
         """The sources of the outermost SELECT that the expression of `column` reads."""
@@ -112,9 +113,9 @@ class ModelRows:
                 origin = _origin(source, name)
                 if origin is not None and origin[0] == table:
                     by.setdefault(origin[1], name)
-            keys = dict.fromkeys(("day", *self.specs[table].key)) if table in self.specs else {}
+            identity = {"day", *self.specs[table].key} if table in self.specs else set()
             grouped = _is_grouped(source)
-            kept = {key: by[key] for key in by if grouped or key in keys}
+            kept = {key: by[key] for key in by if grouped or key in identity}
             found.append(Link(alias, table, kept))
         return found
 

@@ -87,7 +87,7 @@ IN_FORCE = "up.price_id = here.price_id"
 SAME_TIER = "up.endpoint_id = here.endpoint_id and up.service_tier = here.service_tier and up.problem is null"
 USED = "up.price_json = here.price_json"
 ANSWERED_ITEMS = ("correct", "cost_usd", "output_tokens")
-RANK_COLUMNS = ("rank", "rank_lo", "rank_hi", "rank_badge", "rank_note", "close_*", "more_n")
+RANK_COLUMNS = ("rank", "rank_lo", "rank_hi", "rank_note", "close_*", "more_n")
 CHANNEL_DAYS = (
     "up.channel = here.channel and (up.day = here.day or up.day > here.day - case here.channel when 'sampled' "
     f"then {SAMPLED_DAYS} when 'border' then {KNOWN_FOR_DAYS} else {WINDOW_DAYS} end) "
@@ -415,7 +415,7 @@ SOURCES: dict[str, tuple[Source, ...]] = {
         ),
         Source(
             ALL,
-            "longest length that passes: by needles found (effective), signs of shortening (served), HTTP 200 (accepted)",
+            "longest length that passes: needles found (effective), no sign of a cut (served), HTTP 200 (accepted)",
             "chain.context:contexts_of",
             (Input("context_requests", ("hits", "n", "input_tokens", "evidence", "status")),),
         ),
@@ -434,7 +434,7 @@ SOURCES: dict[str, tuple[Source, ...]] = {
         ),
         Source(
             ALL,
-            "sum of costs / number correct over the same items; a preset sets the input by its ratio, output as measured",
+            "sum of costs / number correct over the same items; a preset sets the input by its ratio",
             "chain.rank:cost_per_correct",
             (
                 Input("answers", ANSWERED_ITEMS, OWN_ANSWERS),
@@ -452,12 +452,22 @@ SOURCES: dict[str, tuple[Source, ...]] = {
             fixed="it describes the order",
         ),
         Source(
-            RANK_COLUMNS,
+            ("rank_badge", *RANK_COLUMNS),
             "1 + endpoints significantly better, by the order's pairwise test with Holm's correction over all pairs",
             "chain.ranks:rank_day",
             _everybody(_RANK_VALUES),
         ),
         Source(ALL, "the figure that the order is by, as its own table has it", "chain.ranks:rank_day", _RANK_VALUES),
+    ),
+    "findings": (
+        PARTITION,
+        _names("finding"),
+        Source(
+            ALL,
+            "the answer to the question in its column sql, over the tables of the day",
+            "dbt_like_sql/findings",
+            (Input("scorecard", ("quality", "usd_per_correct", "ttft_ms"), "contains(here.endpoints, up.endpoint_id)"),),
+        ),
     ),
     "fidelity_samples": (
         PARTITION,
@@ -497,7 +507,8 @@ SOURCES: dict[str, tuple[Source, ...]] = {
                 Input(
                     "fidelity_samples",
                     ("text", "outcome"),
-                    "up.model_family = here.model_family and up.channel = here.channel and up.prompt_id = here.prompt_id",
+                    "up.model_family = here.model_family and up.channel = here.channel "
+                    "and up.prompt_id = here.prompt_id",
                     SAMPLED_DAYS,
                 ),
             ),

@@ -6,10 +6,11 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tokenarena_assets.explain.trace import RAW
 from tokenarena_assets.report.terminal import plain
 
 WIDTH = 120
-LABEL = 14
+LABEL = 18
 KINDS = {
     "measured": "measured by our own probes",
     "modeled": "modeled, not measured: nobody but the provider could measure it",
@@ -98,7 +99,12 @@ def _chain(steps: Sequence[Mapping[str, Any]]) -> list[str]:
         indent = 2 + 2 * min(step["depth"], 12)
         rows = f"{step['n_rows']} row" + "s" * (step["n_rows"] != 1)
         value = "" if step["value"] is None else f" = {_short(str(step['value']), 40)}"
-        lines.append(_short_line(" " * indent + f"{step['table']}.{step['column']}{value}, of {rows}"))
+        head = " " * indent + f"{step['table']}.{step['column']}{value}, of {rows}"
+        passed_on = step["formula"].replace(".", "").replace("_", "").isalnum()  # a name alone: the next step has it
+        if step["code"] == RAW or passed_on:
+            lines.append(_short_line(f"{head}, as recorded" if step["code"] == RAW else head))
+            continue
+        lines.append(_short_line(head))
         lines += textwrap.wrap(
             plain(step["formula"]) + (f"  ({step['code']})" if step["code"] else ""),
             WIDTH,

@@ -19,6 +19,7 @@ from tokenarena_assets.storage.lake import Lake, parquet_scan
 
 # Columns that tell whose a row is: what two tables share of them joins rows where nothing better is known.
 IDENTITY = ("day", "round_id", "request_id", "raw_file", "raw_line", "endpoint_id", "suite", "item_id")
+RAW = "raw"
 UNDECLARED = "not declared: see the table's own method"
 
 
@@ -124,7 +125,7 @@ class Tracer:
 
     def _how(self, table: str, column: str) -> tuple[str, str, bool]:
         if table in RAW_TABLES:
-            return RAW_TABLES[table], "raw", False
+            return RAW_TABLES[table], RAW, False
         if table in sql_models():
             days = self.lake.days(table)
             formula = self._model(table, max(day for day in days if day <= self.day)).formula(column)

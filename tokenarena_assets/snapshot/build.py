@@ -32,8 +32,9 @@ from tokenarena_assets.snapshot.manifest import (
     Manifest,
     SnapshotError,
     manifest_json,
+    unpacked_size,
 )
-from tokenarena_assets.snapshot.raw import Copied, copy_day, unpacked_size
+from tokenarena_assets.snapshot.raw import Copied, copy_day
 from tokenarena_assets.snapshot.withhold import Policy, redact_frame
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake
@@ -96,7 +97,7 @@ def _fill(home: Home, lake: Lake, days: list[date], folder: Path, policy: Policy
     say("tables ...")
     _write_tables(lake, days, folder, policy)
     specs = list(table_specs().values())
-    build_portable(_only(folder, days), folder / "tokenarena.duckdb", specs, rehearsal=home.is_rehearsal)
+    build_portable(folder, _only(folder, days), specs, rehearsal=home.is_rehearsal)
     _write_documents(home, days, folder, policy)
     say("looking for keys and paths of this machine ...")
     _refuse_leaks(home, folder)

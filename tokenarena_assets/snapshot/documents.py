@@ -46,17 +46,17 @@ def readme(days: Sequence[date], policy: Policy, *, rehearsal: bool, canary: str
     return f"""\
 # TokenArena snapshot: {span}
 
-{banner}AI inference endpoints measured from raw probes: speed, latency, price, quality, fidelity and modeled energy. What every
-number is, how uncertain it is and what it cannot say stands in `docs/methodology.md`.
+{banner}AI inference endpoints measured from raw probes: speed, latency, price, quality, fidelity and modeled energy.
+What every number is, how uncertain it is and what it cannot say stands in `docs/methodology.md`.
 
 | what | where |
 | --- | --- |
-| every request as sent and as received | `raw/probes/day=*/round=*.jsonl.zst`, a line each, with manifest, seal and certificates |
+| requests as sent and received, with manifest, seal, certificates | `raw/probes/day=*/round=*.jsonl.zst` |
 | presets and versions in force | `raw/config/day=*` |
 | price feeds as they were looked at | `raw/prices/day=*` |
 | every table, Parquet | `tables/<table>/day=*/part-0.parquet` |
 | every table, JSON lines | `json/<table>/day=*.jsonl` |
-| the database, for any DuckDB from 1.2 on | `tokenarena.duckdb` |
+| the database, for any DuckDB from 1.2 on, started in this folder | `tokenarena.duckdb` |
 | the catalog of the last round of each day | `catalog/day=*.json` |
 | constants of the energy model, each with its source | `facts/` |
 | every file with its SHA-256 | `MANIFEST.json` |
@@ -88,9 +88,9 @@ def _withheld(policy: Policy) -> str:
     said = ["- Keys: they are in no file."]
     if policy.texts:
         said.append(
-            "- Texts: prompts, answers and reasoning are left out of logs and tables; each log line keeps their lengths "
-            "and SHA-256 in its field `withheld`. Figures that need them (grades, context, fidelity channels, billed "
-            "against counted tokens) cannot be recomputed from here; all that follows from those can."
+            "- Texts: prompts, answers and reasoning are left out of logs and tables; each log line keeps their "
+            "lengths and SHA-256 in its field `withheld`. Figures that need them (grades, context, fidelity channels, "
+            "billed against counted tokens) cannot be recomputed from here; all that follows from those can."
         )
     if policy.gold_from is not None:
         said.append(

@@ -9,12 +9,14 @@ from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import zstandard
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.recompute.evidence import Evidence, sha256_of
 from tokenarena_assets.snapshot.withhold import NEED_TEXTS
 from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.rawlog import open_plain
 
 MANIFEST = "MANIFEST.json"
 TABLES = "tables"
@@ -22,6 +24,7 @@ SCHEMA_VERSION = 1
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 MAX_FILES = 1_000_000
 MAX_UNPACKED_BYTES = 64 * 1024**3  # of one compressed raw file
+READ_BYTES = 1 << 20
 MAX_RATIO = 2000  # zstd of a log that repeats itself stays far under it
 
 
@@ -154,8 +157,6 @@ def _verify_file(folder: Path, entry: FileEntry) -> list[Problem]:
 
 
 def _verify_unpacked(path: Path, entry: FileEntry) -> list[Problem]:
-    from tokenarena_assets.snapshot.raw import unpacked_size
-
     if entry.unpacked_bytes is None:
         return [Problem(entry.path, "is compressed, and the manifest does not say to what size it unpacks")]
     size = unpacked_size(path, entry.unpacked_bytes)
@@ -163,6 +164,20 @@ def _verify_unpacked(path: Path, entry: FileEntry) -> list[Problem]:
         said = f"over {entry.unpacked_bytes}" if size > entry.unpacked_bytes else str(size)
         return [Problem(entry.path, f"unpacks to {said} bytes, of {entry.unpacked_bytes} in the manifest")]
     return []
+
+
+def unpacked_size(path: Path, most: int) -> int:
+    """Bytes that a compressed file unpacks to; reading stops beyond `most`, and a broken file ends where it breaks."""
+    size = 0
+    try:
+        with open_plain(path) as stream:
+            while data := stream.read(READ_BYTES):
+                size += len(data)
+                if size > most:
+                    break
+    except (zstandard.ZstdError, EOFError, OSError):
+        pass
+    return size
 
 
 def evidence_of(folder: Path, *, trusted: bool = False) -> Evidence:

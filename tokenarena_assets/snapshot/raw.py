@@ -18,14 +18,11 @@ from tokenarena_assets.snapshot.withhold import Policy, redact_line
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import (
     RoundFiles,
-    open_plain,
     certificates_path,
     manifest_path,
     read_lines,
     seal_path,
 )
-
-READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +106,3 @@ def _copy_manifest(source: Path, target: Path) -> Path:
     options["anchors"] = [[name, Path(str(path)).name] for name, path in options.get("anchors") or []]
     target.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return target
-
-
-def unpacked_size(path: Path, most: int) -> int:
-    """Bytes that a compressed file unpacks to; reading stops beyond `most`, and a broken file ends where it breaks."""
-    size = 0
-    try:
-        with open_plain(path) as stream:
-            while data := stream.read(READ_BYTES):
-                size += len(data)
-                if size > most:
-                    break
-    except (zstandard.ZstdError, EOFError, OSError):
-        pass
-    return size
