@@ -466,7 +466,11 @@ SOURCES: dict[str, tuple[Source, ...]] = {
             ALL,
             "the answer to the question in its column sql, over the tables of the day",
             "dbt_like_sql/findings",
-            (Input("scorecard", ("quality", "usd_per_correct", "ttft_ms"), "contains(here.endpoints, up.endpoint_id)"),),
+            (
+                Input(
+                    "scorecard", ("quality", "usd_per_correct", "ttft_ms"), "contains(here.endpoints, up.endpoint_id)"
+                ),
+            ),
         ),
     ),
     "fidelity_samples": (

@@ -20,7 +20,6 @@ from tokenarena_assets.storage.lake import Lake
 from tokenarena_assets.storage.rawlog import read_lines, rounds_of
 from tokenarena_assets_tests.evidence import Materialized
 
-
 pytestmark = pytest.mark.timeout(600)  # a whole chain under a busy machine
 
 
