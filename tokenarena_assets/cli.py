@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tokenarena_assets import __version__
-from tokenarena_assets.commands import audit, leaderboard, prices, report
+from tokenarena_assets.commands import audit, explain, leaderboard, prices, recompute, report, snapshot
 from tokenarena_assets.commands import endpoints as endpoints_command
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage.home import Home
@@ -35,7 +35,7 @@ fleet_app = typer.Typer(
     epilog="Example: tokenarena fleet up",
 )
 app.add_typer(fleet_app, name="fleet")
-for part in (audit, endpoints_command, leaderboard, prices, report):
+for part in (audit, endpoints_command, explain, leaderboard, prices, recompute, report, snapshot):
     part.register(app)
 
 # Bursts would take another half minute, and the search for border inputs two.

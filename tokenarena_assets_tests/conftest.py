@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from tokenarena_assets.defs.execute import materializing
 from tokenarena_assets.endpoints import Catalog, embedded_catalog_path, load_catalog
 from tokenarena_assets.fleet.serving import serving
 from tokenarena_assets.probing import certify
@@ -20,13 +22,20 @@ from tokenarena_assets.probing.round import plan_round, run_round, today
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import read_lines, rounds_of
 from tokenarena_assets.suites.suite import SuiteSizes
-from tokenarena_assets_tests.evidence import RealRound
+from tokenarena_assets_tests.evidence import (
+    Materialized,
+    RealRound,
+    certificate_line,
+    write_certificates,
+    write_round,
+)
 
 # A busy machine is no fault of a property.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 WIDE = Budget(p50_ms=10_000, p99_ms=60_000)
+DISPUTED = date(2026, 11, 2)  # the last day of the home whose tables are explained, recomputed and published
 BRIEFER = Schedule(ttft_ms=2.0, interval_ms=1.0, tokens=20)  # a tenth of what a real round is certified with
 SMALL = SuiteSizes(
     speed_probes=6,
@@ -80,3 +89,18 @@ def real_round(few_endpoints: Catalog, tmp_path_factory: pytest.TempPathFactory)
     records: list[dict[str, Any]] = [json.loads(line.data) for line in read_lines(outcome.path)]
     assert found.manifest is not None
     return RealRound(home, plan.day, found.manifest, records)
+
+
+@pytest.fixture(scope="session")
+def materialized(real_round: RealRound, tmp_path_factory: pytest.TempPathFactory) -> Materialized:
+    """A home of two days of real answers with all of its tables; copied before it is changed."""
+    home = Home(tmp_path_factory.mktemp("materialized") / "arena")
+    days = [DISPUTED - timedelta(days=1), DISPUTED]
+    for day in days:
+        manifest, records = real_round.moved(day)
+        write_round(home, day, manifest, records)
+        lines = [certificate_line(manifest["round_id"], day, phase=phase) for phase in ("before", "during")]
+        write_certificates(home, day, manifest["round_id"], *lines)
+        with materializing(home, log="problems") as run:
+            assert run([day])
+    return Materialized(home, days)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from tokenarena_assets.storage.home import Home
@@ -83,3 +85,16 @@ def write_certificates(home: Home, day: date, round_id: str, *lines: dict[str, A
     path = certificates_path(home, day, round_id)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"".join(line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n" for line in lines))
+
+
+@dataclass(frozen=True)
+class Materialized:
+    """A home with the tables of some days."""
+
+    home: Home
+    days: list[date]
+
+    def copied(self, folder: Path) -> Home:
+        """The same home elsewhere, to be changed."""
+        shutil.copytree(self.home.root, folder, ignore=shutil.ignore_patterns("dagster"))
+        return Home(folder)

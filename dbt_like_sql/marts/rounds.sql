@@ -32,7 +32,7 @@ with accepted as (
         requests.raw_file,
         count(*) as n_requests,
         count(*) filter (where requests.status in ('ok', 'truncated')) as n_answered,
-        sum(requests.cost_usd) as cost_usd
+        sum(requests.cost_usd::decimal(38, 12))::double as cost_usd  -- exact, in whatever order it is summed
     from requests
     where requests.day = $day
     group by requests.raw_file

@@ -83,9 +83,11 @@ def materializing(
     presets_file: str = "",
     round_config: dict[str, Any] | None = None,
     log: Literal["progress", "problems"] = "progress",
+    evidence_only: bool = False,
 ) -> Iterator[Run]:
     """For many runs in this process on one instance and one set of definitions; what `log` tells goes to stderr."""
-    arena = {"home_folder": str(home.root), "endpoints_file": endpoints_file, "presets_file": presets_file}
+    files = {"home_folder": str(home.root), "endpoints_file": endpoints_file, "presets_file": presets_file}
+    arena = files | {"evidence_only": evidence_only}
     with instance_of(home) as instance:
         defs = build_defs()
         job = defs.resolve_job_def("materialize_day")
@@ -115,3 +117,10 @@ def materializing(
             return bool(result.success)
 
         yield run
+
+
+def upstream_of(tables: Sequence[str]) -> set[str]:
+    """The tables that `tables` are made from, themselves included."""
+    graph = build_defs().resolve_asset_graph()
+    keys = dg.AssetSelection.assets(*tables).upstream().required_multi_asset_neighbors().upstream().resolve(graph)
+    return {key.to_user_string() for key in keys}

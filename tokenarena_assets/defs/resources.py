@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
 
 from tokenarena_assets.endpoints import Catalog, Preset, catalog_path, load_catalog, load_presets, presets_path
+from tokenarena_assets.recompute.in_force import record_in_force
+from tokenarena_assets.recompute.versions import versions_here
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake
 
@@ -17,6 +20,7 @@ class Arena(dg.ConfigurableResource[None]):
     home_folder: str = ""
     endpoints_file: str = ""
     presets_file: str = ""
+    evidence_only: bool = False  # nothing outside of the home is asked, not even today: what is there must do
 
     @property
     def home(self) -> Home:
@@ -42,6 +46,9 @@ class Arena(dg.ConfigurableResource[None]):
         """The validated catalog."""
         return load_catalog(self.catalog_path)
 
-    def presets(self) -> tuple[Preset, ...]:
-        """The validated presets."""
-        return load_presets(self.presets_path)
+    def presets(self, day: date | None = None) -> tuple[Preset, ...]:
+        """The validated presets; what `day` is computed with is kept in its evidence, so that it can be recomputed."""
+        presets = load_presets(self.presets_path)
+        if day is not None:
+            record_in_force(self.home, day, self.presets_path.read_bytes(), versions_here())
+        return presets

@@ -49,6 +49,7 @@ from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import RoundFiles, RoundWriter, is_being_written, rounds_of
 from tokenarena_assets.storage.rehearsal import require_kind
 from tokenarena_assets.suites.items import CANARY
+from tokenarena_assets.suites.version import SUITE_VERSION
 
 REASONS_SHOWN = 4
 
@@ -228,6 +229,7 @@ def plan_round(
             endpoint.model_dump(mode="json") | {"endpoint_id": endpoint.endpoint_id} for endpoint in endpoints
         ],
         "canary": CANARY,
+        "suite_version": SUITE_VERSION,
         "client": {"tokenarena": __version__, "httpx": httpx.__version__, "python": platform.python_version()},
     }
     plan = _plan(home, day, endpoints, options, inputs, None, manifest)

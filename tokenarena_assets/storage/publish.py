@@ -57,17 +57,35 @@ def _wal(database: Path) -> Path:
     return database.with_name(database.name + ".wal")
 
 
-def _build(lake: Lake, path: Path, specs: Sequence[TableSpec], *, rehearsal: bool) -> dict[str, int]:
+def build_portable(folder: Path, lake: Lake, specs: Sequence[TableSpec], *, rehearsal: bool) -> Path:
+    """`tokenarena.duckdb` in `folder`, for a lake inside of it: the same tables give the same bytes, on any machine.
+
+    Marts are native tables; large tables are views over Parquet by paths relative to the folder, so that a shell must
+    be started there (or be told `set file_search_path`).
+    """
+    path = folder / "tokenarena.duckdb"
+    _build(lake, path, specs, rehearsal=rehearsal, relative_to=folder)
+    return path
+
+
+def _build(
+    lake: Lake, path: Path, specs: Sequence[TableSpec], *, rehearsal: bool, relative_to: Path | None = None
+) -> dict[str, int]:
     counts: dict[str, int] = {}
     connection = duckdb.connect()
     try:
         connection.execute("set timezone = 'UTC'")
+        if relative_to is not None:
+            # Several forms of compression take a random sample, or leave bytes as they lay in memory.
+            connection.execute("set threads = 1")
+            connection.execute("set force_compression = 'uncompressed'")
+            connection.execute(f"set file_search_path = {_text(str(relative_to))}")
         target = str(path).replace("'", "''")
         connection.execute(f"attach '{target}' as published (storage_version '{STORAGE_VERSION}')")
         connection.execute("use published")
         for spec in specs:
             if files := [lake.path(spec.name, day) for day in lake.days(spec.name)]:
-                counts[spec.name] = _add_table(connection, spec, files, rehearsal=rehearsal)
+                counts[spec.name] = _add_table(connection, spec, files, rehearsal=rehearsal, relative_to=relative_to)
         _add_macros(connection, counts.keys())
         connection.execute("use memory")
         connection.execute("detach published")  # checkpoints
@@ -90,15 +108,26 @@ def _named(query: sqlglot.exp.Expr) -> set[str]:
     return {each.alias for each in query.find_all(sqlglot.exp.CTE)}
 
 
-def _add_table(connection: duckdb.DuckDBPyConnection, spec: TableSpec, files: list[Path], *, rehearsal: bool) -> int:
+def _add_table(
+    connection: duckdb.DuckDBPyConnection,
+    spec: TableSpec,
+    files: list[Path],
+    *,
+    rehearsal: bool,
+    relative_to: Path | None,
+) -> int:
     name, columns = spec.name, spec.columns
     rows = "select *"
     if REHEARSAL not in spec.column_names:
         rows += f", {str(rehearsal).lower()} as {REHEARSAL}"
         columns = (*columns, Column(REHEARSAL, REHEARSAL_COMMENT))
     if spec.published == "view":
-        folder = str(files[0].parent.parent).replace("'", "''")
-        scan = f"read_parquet('{folder}/day=*/part-0.parquet', hive_partitioning = false, union_by_name = true)"
+        folder = files[0].parent.parent
+        if relative_to is not None:
+            shown = [str(file.relative_to(relative_to)) for file in files]
+        else:
+            shown = [f"{folder}/day=*/part-0.parquet"]
+        scan = f"read_parquet([{', '.join(map(_text, shown))}], hive_partitioning = false, union_by_name = true)"
         connection.execute(f'create view "{name}" as {rows} from {scan}')
     else:
         order = ", ".join(dict.fromkeys(("day", *spec.key)))

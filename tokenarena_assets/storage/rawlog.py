@@ -120,7 +120,7 @@ def read_lines(path: Path) -> Iterator[RawLine]:
     name = path.name
     number = 0
     try:
-        with _open_plain(path) as stream:
+        with open_plain(path) as stream:
             for data in iter(lambda: stream.readline(MAX_LINE_BYTES), b""):
                 number += 1
                 if data.endswith(b"\n"):
@@ -139,7 +139,8 @@ def _skip_line(stream: IO[bytes]) -> None:
         pass
 
 
-def _open_plain(path: Path) -> IO[bytes]:
+def open_plain(path: Path) -> IO[bytes]:
+    """The uncompressed bytes of a log in any of its forms."""
     if path.name.endswith(".zst"):
         return io.BufferedReader(_ZstdFrames(path), buffer_size=COMPRESSED_READ_BYTES)
     if path.name.endswith(".gz"):

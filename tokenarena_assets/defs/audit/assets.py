@@ -77,7 +77,7 @@ def in_time(context: dg.AssetExecutionContext, arena: Arena) -> Iterator[dg.Mate
     """Hold each day's answers against the deadlines once."""
     days, lake = days_of(context), arena.lake
     for day in days:
-        made = in_time_of_day(day, lake.read("answer_waits", day), lake.read("endpoints", day), arena.presets())
+        made = in_time_of_day(day, lake.read("answer_waits", day), lake.read("endpoints", day), arena.presets(day))
         for spec, frame in zip(IN_TIME_TABLES, made, strict=True):
             lake.write(spec.name, day, frame)
     for spec in IN_TIME_TABLES:

@@ -21,7 +21,7 @@ READ = ("endpoints", "latency_daily", "answers")
 
 
 def _model(arena: Arena, day: date) -> None:
-    lake, presets = arena.lake, arena.presets()
+    lake, presets = arena.lake, arena.presets(day)
     endpoints, latency, answers = (lake.read(table, day) for table in READ)
     modeled = model_day(endpoints, latency, answers, presets)
     per_correct, pairs = energy_per_correct(day, modeled, answers, endpoints, presets)

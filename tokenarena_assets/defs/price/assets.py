@@ -34,7 +34,7 @@ def _observe(arena: Arena, day: date) -> None:
     """Read the day's evidence; today the feeds are looked at first, for no other day can they say what they say now."""
     catalog = arena.lake.read("catalog_log", day)
     now = datetime.now(UTC)
-    if day == now.date():
+    if day == now.date() and not arena.evidence_only:
         record_looks(arena.home, now, configured_feeds(), wanted_endpoints(catalog))
     arena.lake.write("price_observation", day, observations(arena.home, day, catalog))
 
@@ -55,7 +55,7 @@ def _round_prices(arena: Arena, day: date) -> None:
 def _blend(arena: Arena, day: date) -> None:
     lake = arena.lake
     endpoints, book, requests = (lake.read(name, day) for name in ("endpoints", "price_book", "requests"))
-    lake.write("blended_prices", day, blend_prices(day, endpoints, book, requests, arena.presets()))
+    lake.write("blended_prices", day, blend_prices(day, endpoints, book, requests, arena.presets(day)))
 
 
 def _show_blends(lake: Lake, day: date) -> dict[str, Any]:

@@ -21,13 +21,13 @@ from tokenarena_assets.storage.lake import Lake
 
 def _cost(arena: Arena, day: date) -> None:
     lake = arena.lake
-    table = costs_of_day(day, lake.read("answers", day), lake.read("blended_prices", day), arena.presets())
+    table = costs_of_day(day, lake.read("answers", day), lake.read("blended_prices", day), arena.presets(day))
     lake.write("cost_per_correct", day, table)
 
 
 def _rank(arena: Arena, day: date) -> None:
     read = {name: arena.lake.read(table, day) for name, table in RANKED.items()}
-    arena.lake.write("ranks", day, rank_day(day, [preset.name for preset in arena.presets()], **read))
+    arena.lake.write("ranks", day, rank_day(day, [preset.name for preset in arena.presets(day)], **read))
 
 
 def _show(lake: Lake, day: date) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def _show_findings(lake: Lake, day: date) -> dict[str, Any]:
 
 def _churn(arena: Arena, day: date) -> None:
     lake = arena.lake
-    names = [preset.name for preset in arena.presets()]
+    names = [preset.name for preset in arena.presets(day)]
     table = churn_of_day(day, lake.read("blended_prices", day), lake.read("leaderboard", day), names)
     lake.write("preset_churn", day, table)
 

@@ -1,0 +1,1 @@
+"""From a published cell to its formula, its inputs and the raw probes that it rests on."""

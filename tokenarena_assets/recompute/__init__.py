@@ -1,0 +1,1 @@
+"""From raw evidence to the tables once more, and whether they come out the same."""

@@ -1,0 +1,297 @@
+"""Makes the tables once more from raw evidence, by the same graph, in an empty home; then compares cell by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from tokenarena_assets.chain.catalog import table_specs
+from tokenarena_assets.defs.execute import Run, materializing, upstream_of
+from tokenarena_assets.endpoints.presets import embedded_presets_path
+from tokenarena_assets.errors import MissingTableError, TokenArenaError
+from tokenarena_assets.recompute.compare import Comparison, compare
+from tokenarena_assets.recompute.evidence import Evidence, broken_seals, empty_home, withheld_places
+from tokenarena_assets.recompute.in_force import in_force
+from tokenarena_assets.recompute.versions import differences, versions_here
+from tokenarena_assets.storage.home import Home
+from tokenarena_assets.storage.lake import Lake
+
+TIMED_OUT = "code_timeout"
+NOT_RUN = "not_run"
+GRADED = "graded_answers"
+JUDGED = "stg_probe_log"
+COUNTED = "billing_requests"
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Recomputed:
+    """What a recompute found; `same` only where nothing at all differs and every seal holds."""
+
+    days: list[date]
+    versions: list[str] = field(default_factory=list)  # other versions than those recorded, and what they may explain
+    broken: list[str] = field(default_factory=list)  # raw files that are not what was sealed
+    notes: list[str] = field(default_factory=list)
+    taken: dict[str, str] = field(default_factory=dict)  # table -> why (some of) it is taken as published
+    timing: list[str] = field(default_factory=list)  # answers in code whose outcome is a matter of time
+    failed: bool = False
+    tables: list[Comparison] = field(default_factory=list)
+
+    @property
+    def same(self) -> bool:
+        """Whether the tables came out as they were published, from files that are what was sealed."""
+        return not self.broken and not self.failed and all(table.same for table in self.tables)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Days in a row that were made with one presets file."""
+
+    days: list[date]
+    presets: Path
+
+
+def recompute(evidence: Evidence, days: Sequence[date] | None, folder: Path, say: Say) -> Recomputed:
+    """Recompute `days` (None: all) of `evidence` in `folder`, which must be empty.
+
+    Windows reach back up to 60 days, so all earlier days that were materialized are recomputed as well.
+
+    Raises:
+        TokenArenaError: a day was not materialized, or `folder` is not empty.
+        NoEvidenceError: there is nothing to compare with.
+    """
+    known = evidence.days()
+    asked = sorted(set(days)) if days is not None else known
+    if lacking := [day for day in asked if day not in known]:
+        raise MissingTableError(
+            f"no tables of {', '.join(map(str, lacking))} in {evidence.root}",
+            mend=f"days are: {', '.join(map(str, known[-10:]))}",
+        )
+    if folder.exists() and any(folder.iterdir()):
+        raise TokenArenaError(f"{folder} is not empty", mend="give an empty or new folder to --keep")
+    needed = [day for day in known if day <= asked[-1]]
+    found = Recomputed(asked)
+    for day in needed:
+        found.broken += broken_seals(evidence, day)
+    chunks = _chunks(evidence.home, needed, found)
+    home = empty_home(evidence, folder)
+    _take_earlier(evidence, Lake(home.lake), needed, found)
+    say(f"recomputing {len(needed)} day(s) from raw evidence in {folder}")
+    _run(_Rerun(evidence, Lake(home.lake), home, chunks, found, say))
+    found.tables = compare_all(evidence.tables, Lake(home.lake), asked, found)
+    return found
+
+
+def _take_earlier(evidence: Evidence, lake: Lake, days: Sequence[date], found: Recomputed) -> None:
+    """Days whose evidence is not here, and that later days look back on: their published tables stand in."""
+    taken: set[date] = set()
+    for name in table_specs():
+        for day in evidence.tables.days(name):
+            if day not in days and day < days[-1]:
+                lake.write(name, day, evidence.tables.read(name, day))
+                taken.add(day)
+    if taken:
+        found.notes.append(
+            f"{len(taken)} earlier day(s) from {min(taken)} on that windows reach back to: taken as published, "
+            "their evidence is not here"
+        )
+
+
+def _chunks(home: Home, days: Sequence[date], found: Recomputed) -> list[_Chunk]:
+    chunks: list[_Chunk] = []
+    said: dict[str, list[date]] = {}
+    previous: str | None = None
+    for day in days:
+        recorded = in_force(home, day)
+        if recorded is None:
+            found.notes.append(f"{day}: no record of the presets in force; taken: those of this installation")
+        for remark in differences(recorded.versions, versions_here()) if recorded else []:
+            said.setdefault(remark, []).append(day)
+        sha256 = recorded.presets_sha256 if recorded else ""
+        presets = recorded.presets if recorded else embedded_presets_path()
+        if chunks and previous == sha256 and chunks[-1].days[-1] == day - timedelta(days=1):
+            chunks[-1].days.append(day)
+        else:
+            chunks.append(_Chunk([day], presets))
+        previous = sha256
+    found.versions = [
+        f"{of[0]}: {text}" if len(of) == 1 else f"{of[0]} to {of[-1]}, {len(of)} days: {text}"
+        for text, of in said.items()
+    ]
+    return chunks
+
+
+@dataclass(slots=True)
+class _Rerun:
+    evidence: Evidence
+    lake: Lake
+    home: Home
+    chunks: list[_Chunk]
+    found: Recomputed
+    say: Say
+    done: set[str] = field(default_factory=set)
+
+    @property
+    def days(self) -> list[date]:
+        return [day for chunk in self.chunks for day in chunk.days]
+
+    def make(self, tables: set[str]) -> None:
+        """Materialize `tables` of all days."""
+        wanted = sorted(tables - self.done)
+        if not wanted:
+            return
+        for chunk in self.chunks:
+            with materializing(self.home, presets_file=str(chunk.presets), log="problems", evidence_only=True) as run:
+                self._of(run, chunk, wanted)
+        self.done |= set(wanted)
+
+    def _of(self, run: Run, chunk: _Chunk, wanted: Sequence[str]) -> None:
+        if not run(chunk.days, assets=wanted):
+            self.found.failed = True
+
+    def take(self, table: str, why: str) -> None:
+        """Let the published partitions of a table stand in for ours."""
+        for day in self.days:
+            if day in self.evidence.tables.days(table):
+                self.lake.write(table, day, self.evidence.tables.read(table, day))
+        self.found.taken[table] = why
+        self.done.add(table)
+
+
+def _run(rerun: _Rerun) -> None:
+    every = set(table_specs())
+    for table in rerun.evidence.taken:
+        if table in every:
+            rerun.take(table, "it cannot be made without the texts, which are not in this folder")
+    for target, mend in ((JUDGED, _take_judged), (GRADED, _take_graded), (COUNTED, _take_counted)):
+        if target in every - rerun.done:
+            rerun.say(f"up to {target} ...")
+            rerun.make((upstream_of([target]) & every) - rerun.done)
+            mend(rerun)
+    rerun.say("the rest ...")
+    rerun.make(every)
+
+
+def _take_judged(rerun: _Rerun) -> None:
+    """Lines whose text is withheld cannot be judged by it: their published verdict stands."""
+    _take_by_place(rerun, JUDGED, "verdicts on lines whose text is withheld")
+
+
+def _take_counted(rerun: _Rerun) -> None:
+    """Text that is withheld cannot be counted again."""
+    _take_by_place(rerun, COUNTED, "answers whose text is withheld")
+
+
+def _take_by_place(rerun: _Rerun, table: str, what: str) -> None:
+    if not rerun.evidence.rewritten:
+        return
+    taken = 0
+    for day in rerun.days:
+        if day not in rerun.evidence.tables.days(table) or day not in rerun.lake.days(table):
+            continue
+        places = withheld_places(rerun.evidence, day)
+        published = rerun.evidence.tables.read(table, day)
+        keys = [
+            place
+            for place in zip(published["raw_file"], published["raw_line"], strict=True)
+            if place in places and places[place].texts
+        ]
+        taken += _replace(rerun, table, day, ["raw_file", "raw_line"], published, keys)
+    if taken:
+        rerun.found.taken[table] = f"{taken} {what}"
+
+
+def _take_graded(rerun: _Rerun) -> None:
+    """Grades that cannot be given here, or that are a matter of time, are taken as published, and said to be."""
+    if suspects := [day for day in rerun.days if _timed(rerun, day)]:
+        # A busy machine may have been too slow for one of the two runs: once more.
+        rerun.done.discard(GRADED)
+        rerun.make({GRADED})
+    reasons: dict[str, int] = {}
+    for day in rerun.days:
+        published = rerun.evidence.tables.read(GRADED, day)
+        withheld = {each.request_id for each in withheld_places(rerun.evidence, day).values()}
+        hidden = [(request_id,) for request_id in published["request_id"] if request_id in withheld]
+        timed = [key for key in _timed(rerun, day) if key not in set(hidden)] if day in suspects else []
+        unrun = [key for key in _not_run(rerun, day) if key not in {*hidden, *timed}]
+        rerun.found.timing += [f"{day} {key[0]}" for key in timed]
+        for why, keys in (
+            ("of items whose gold answer or text is withheld", hidden),
+            ("not reproducible: timing", timed),
+            ("of code that only one of the two machines had a sandbox for", unrun),
+        ):
+            if count := _replace(rerun, GRADED, day, ["request_id"], published, keys):
+                reasons[why] = reasons.get(why, 0) + count
+    if reasons:
+        rerun.found.taken[GRADED] = "; ".join(f"{count} grades {why}" for why, count in reasons.items())
+
+
+def _graded_pairs(rerun: _Rerun, day: date) -> pl.DataFrame:
+    published, ours = rerun.evidence.tables.read(GRADED, day), rerun.lake.read(GRADED, day)
+    return published.join(ours, on="request_id", suffix="_ours")
+
+
+def _timed(rerun: _Rerun, day: date) -> list[tuple[str]]:
+    pairs = _graded_pairs(rerun, day)
+    either = (pl.col("outcome") == TIMED_OUT) | (pl.col("outcome_ours") == TIMED_OUT)
+    other = pl.any_horizontal(
+        pl.col(name).ne_missing(pl.col(f"{name}_ours")) for name in ("outcome", "correct", "extracted", "detail")
+    )
+    return list(pairs.filter(either & other).select("request_id").iter_rows())
+
+
+def _not_run(rerun: _Rerun, day: date) -> list[tuple[str]]:
+    pairs = _graded_pairs(rerun, day)
+    one = (pl.col("outcome") == NOT_RUN) != (pl.col("outcome_ours") == NOT_RUN)
+    return list(pairs.filter(one).select("request_id").iter_rows())
+
+
+def _replace(
+    rerun: _Rerun,
+    table: str,
+    day: date,
+    key: Sequence[str],
+    published: pl.DataFrame,
+    keys: Sequence[tuple[object, ...]],
+) -> int:
+    """Put the published rows of `keys` in the place of ours; how many."""
+    if not keys:
+        return 0
+    ours = rerun.lake.read(table, day)
+    wanted = pl.DataFrame(keys, schema={name: ours.schema[name] for name in key}, orient="row")
+    rows = published.join(wanted, on=list(key), how="semi").select(ours.columns)
+    if dict(rows.schema) != dict(ours.schema):
+        return 0  # the comparison says it
+    order = ours.select(key).with_row_index("__order")
+    kept = ours.join(rows, on=list(key), how="anti")
+    both = pl.concat([kept, rows]).join(order, on=list(key), how="left").sort("__order", nulls_last=True)
+    rerun.lake.write(table, day, both.drop("__order"))
+    return rows.height
+
+
+def compare_all(published: Lake, ours: Lake, days: Sequence[date], found: Recomputed) -> list[Comparison]:
+    """Every published table of `days` against ours; tables taken as published whole are left out."""
+    compared = []
+    whole = {table for table, why in found.taken.items() if why.startswith("it cannot be made")}
+    for name, spec in sorted(table_specs().items()):
+        known = set(published.days(name))
+        for day in days:
+            if name in whole or (day not in known and day not in ours.days(name)):
+                continue
+            if day not in known:
+                found.notes.append(f"{day}: {name} was not published, and is made now")
+                continue
+            theirs = published.read(name, day)
+            if day not in ours.days(name):
+                cells = theirs.height * theirs.width
+                compared.append(
+                    Comparison(name, day, theirs.height, cells, cells, problem="could not be made from the evidence")
+                )
+                continue
+            key = [column for column in spec.key if column in theirs.columns]
+            compared.append(compare(name, day, key, theirs, ours.read(name, day)))
+    return compared

@@ -1,0 +1,1 @@
+"""A folder to publish: evidence, tables, methods and a manifest that proves them."""
