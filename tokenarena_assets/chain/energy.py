@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tokenarena_assets.chain.energy_tables import ENERGY_DAILY, ENERGY_PAIRS, ENERGY_PER_CORRECT
+from tokenarena_assets.chain.energy_tables import ENERGY_DAILY, ENERGY_IN_TIME, ENERGY_PAIRS, ENERGY_PER_CORRECT
+from tokenarena_assets.chain.in_time import deadlines_of
 from tokenarena_assets.chain.pooling import GENERATED_SUITES
 from tokenarena_assets.chain.rank import ALL, SHARES, domains_asked, unscored_domains
 from tokenarena_assets.endpoints.presets import Preset
@@ -274,6 +275,47 @@ def energy_per_correct(
                 inside = {name: own for name, own in draws.items() if modeled[mix.name, name].is_comparable}
                 pairs += _pairs(day, mix.name, domain, inside, family)
     return ENERGY_PER_CORRECT.frame(rows), ENERGY_PAIRS.frame(pairs)
+
+
+def energy_in_time(
+    day: date, modeled: Model, answers: pl.DataFrame, waits: pl.DataFrame, presets: Sequence[Preset]
+) -> pl.DataFrame:
+    """Joules per correct answer that came within each deadline; an answer that came later earns nothing."""
+    asked = answers.filter(pl.col("suite").is_in(GENERATED_SUITES)).with_columns(
+        domain=pl.col("suite").str.strip_prefix("quality_")
+    )
+    waited = asked.join(
+        waits.select("endpoint_id", "suite", "item_id", "wait_s"), on=["endpoint_id", "suite", "item_id"], how="left"
+    )
+    domain = domains_asked(asked)[-1] if ALL in domains_asked(asked) else "math"
+    names = sorted({name for _, name in modeled})
+    rows: list[dict[str, object]] = []
+    for deadline_s in deadlines_of(presets):
+        in_time = pl.col("correct") & (pl.col("wait_s") <= deadline_s).fill_null(value=False)
+        counted = waited.with_columns(correct=pl.when(pl.col("correct").is_not_null()).then(in_time))
+        found = {name: _asked(counted, name, domain, {}) for name in names}
+        drawn = Resampling([item.cluster for each in found.values() for item in each.items], N_DRAWS, DEFAULT_SEED)
+        for name, each in found.items():
+            row = {"day": day, "endpoint_id": name, "deadline_s": deadline_s, "domain": domain, "label": LABEL}
+            rows.append(row | _in_time_figures(each, modeled[AS_PROBED, name], drawn))
+    return ENERGY_IN_TIME.frame(rows)
+
+
+def _in_time_figures(each: _Asked, model: Modeled, drawn: Resampling) -> dict[str, object]:
+    correct = int(sum(item.correct for item in each.items))
+    row: dict[str, object] = {"n_items": len(each.items), "n_correct_in_time": correct}
+    if each.because is not None or model.found is None:
+        return row | {"note": each.because or model.because or "not modeled"}
+    row |= _provenance(model.found)
+    if correct == 0:
+        bound = lower_bound_j(each.items, model.per_token)
+        return row | {"energy_j_per_correct_in_time_at_least": bound, "note": "none right in time: lower bound only"}
+    if correct < MIN_CORRECT:
+        return row | {"note": f"{correct} right in time: at least {MIN_CORRECT} are needed for a ratio"}
+    interval = finite_interval(joules_per_correct(each.items, model.per_token, drawn).joules)
+    if interval is None:
+        return row | {"note": "too few right in time for an interval"}
+    return row | {f"energy_j_per_correct_in_time_{p}": getattr(interval, p) for p in interval._fields}
 
 
 def _asked(asked: pl.DataFrame, name: str, domain: str, unscored: Mapping[tuple[str, str], str]) -> _Asked:

@@ -171,4 +171,34 @@ ENERGY_PAIRS = TableSpec(
     ),
 )
 
-ENERGY_TABLES = (ENERGY_DAILY, ENERGY_PER_CORRECT, ENERGY_PAIRS)
+ENERGY_IN_TIME = TableSpec(
+    name="energy_in_time",
+    description=(
+        "Failures as cost in joules: modeled energy of all attempts per correct answer that came within a deadline, "
+        "tokens as probed. Beside it stand dollars and the share without an answer, in answers_in_time."
+    ),
+    grain="one endpoint and deadline",
+    group="energy",
+    key=("endpoint_id", "deadline_s"),
+    not_null=("day", "endpoint_id", "deadline_s", "domain", "n_items", "n_correct_in_time", "label"),
+    rules={
+        **ordered("energy_j_per_correct_in_time"),
+        "labelled": "label = 'modeled'",
+        "modeled_or_explained": "energy_j_per_correct_in_time_p50 is not null or note is not null",
+        "known_grade": "evidence_grade in ('A', 'B', 'C', 'D')",
+    },
+    columns=(
+        Column("day", "UTC day", DAY),
+        Column("endpoint_id", "provider/model@sku", TEXT),
+        Column("deadline_s", "how long one waits for an answer, seconds", REAL),
+        Column("domain", "math, code, or all: both at fixed weights of 60 and 40 %", TEXT),
+        Column("n_items", "items whose tokens are known", INT),
+        Column("n_correct_in_time", "of them answered rightly within the deadline", INT),
+        *modeled("energy_j_per_correct_in_time", "J of all attempts per correct answer in time, facility included"),
+        Column("energy_j_per_correct_in_time_at_least", "with none right in time: what one takes at least, J", REAL),
+        Column("note", "why there is no ratio", TEXT),
+        *PROVENANCE,
+    ),
+)
+
+ENERGY_TABLES = (ENERGY_DAILY, ENERGY_PER_CORRECT, ENERGY_PAIRS, ENERGY_IN_TIME)

@@ -672,6 +672,22 @@ SOURCES: dict[str, tuple[Source, ...]] = {
             modeled=True,
         ),
     ),
+    "energy_in_time": (
+        PARTITION,
+        _names("endpoint_id", "deadline_s"),
+        Source(
+            ALL,
+            "modeled energy of all attempts / correct answers that came within the deadline",
+            "chain.energy:energy_in_time",
+            (
+                Input("answers", ("correct", "output_tokens"), "up.endpoint_id = here.endpoint_id"),
+                Input("answer_waits", ("wait_s",), "up.endpoint_id = here.endpoint_id"),
+                Input("endpoints", ("model", "quantization", "region")),
+                Input("latency_daily", ("output_speed_p50_tok_s",)),
+            ),
+            modeled=True,
+        ),
+    ),
 }
 
 # The tables that raw files are read into: here a chain ends, and the evidence begins.

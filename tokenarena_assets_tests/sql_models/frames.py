@@ -18,7 +18,7 @@ from tokenarena_assets.chain.catalog import PYTHON_TABLES, sql_models
 from tokenarena_assets.chain.churn import preset_churn
 from tokenarena_assets.chain.context import contexts_of
 from tokenarena_assets.chain.drift import change_points_of, read_drift
-from tokenarena_assets.chain.energy import Model, energy_daily, energy_per_correct, model_day
+from tokenarena_assets.chain.energy import Model, energy_daily, energy_in_time, energy_per_correct, model_day
 from tokenarena_assets.chain.fidelity_channels import FidelityDay, fidelity_of_day
 from tokenarena_assets.chain.fidelity_daily import fidelity_daily, read_channels
 from tokenarena_assets.chain.fidelity_pool import families_of, read_samples
@@ -322,6 +322,9 @@ def make_the_rest(lake: Lake, day: date) -> None:
         "energy_daily": lambda: energy_daily(day, _modeled(lake, day)),
         "energy_per_correct": lambda: _per_correct(lake, day)[0],
         "energy_pairs": lambda: _per_correct(lake, day)[1],
+        "energy_in_time": lambda: energy_in_time(
+            day, _modeled(lake, day), lake.read("answers", day), lake.read("answer_waits", day), presets
+        ),
         "ranks": lambda: rank_day(
             day, [preset.name for preset in presets], **{name: lake.read(table, day) for name, table in RANKED.items()}
         ),
@@ -351,6 +354,7 @@ def make_the_rest(lake: Lake, day: date) -> None:
         "energy_daily": {"answers", "endpoints", "latency_daily"},
         "energy_per_correct": {"answers", "endpoints", "latency_daily"},
         "energy_pairs": {"answers", "endpoints", "latency_daily"},
+        "energy_in_time": {"answers", "answer_waits", "endpoints", "latency_daily"},
         "ranks": set(RANKED.values()),
         "findings": set(tables_asked()),
         "billing_requests": {"billing_sample", "endpoints"},

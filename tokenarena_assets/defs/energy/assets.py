@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from tokenarena_assets.chain.energy import energy_daily, energy_per_correct, model_day
+from tokenarena_assets.chain.energy import energy_daily, energy_in_time, energy_per_correct, model_day
 from tokenarena_assets.chain.energy_tables import ENERGY_TABLES
 from tokenarena_assets.defs.factory import asset_spec, check_specs, finish
 from tokenarena_assets.defs.partitions import DAYS, days_of, days_of_check
@@ -17,17 +17,18 @@ from tokenarena_assets.report.energy import per_correct_table, requests_table
 from tokenarena_assets.report.front import front_plot
 from tokenarena_assets.storage.lake import Lake
 
-READ = ("endpoints", "latency_daily", "answers")
+READ = ("endpoints", "latency_daily", "answers", "answer_waits")
 
 
 def _model(arena: Arena, day: date) -> None:
     lake, presets = arena.lake, arena.presets(day)
-    endpoints, latency, answers = (lake.read(table, day) for table in READ)
+    endpoints, latency, answers, waits = (lake.read(table, day) for table in READ)
     modeled = model_day(endpoints, latency, answers, presets)
     per_correct, pairs = energy_per_correct(day, modeled, answers, endpoints, presets)
     lake.write("energy_daily", day, energy_daily(day, modeled))
     lake.write("energy_per_correct", day, per_correct)
     lake.write("energy_pairs", day, pairs)
+    lake.write("energy_in_time", day, energy_in_time(day, modeled, answers, waits, presets))
 
 
 @dg.multi_asset(
@@ -37,7 +38,7 @@ def _model(arena: Arena, day: date) -> None:
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
 def energy(context: dg.AssetExecutionContext, arena: Arena) -> Iterator[dg.MaterializeResult]:
-    """One set of draws makes all three tables: what endpoints share is shared in each."""
+    """One set of draws makes all tables: what endpoints share is shared in each."""
     days = days_of(context)
     for day in days:
         _model(arena, day)
