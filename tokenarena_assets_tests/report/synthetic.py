@@ -217,7 +217,8 @@ class _Synthetic:
                 j = float(self.truth["energy_j_per_correct"][i])
                 rows.append(
                     {"day": LAST, "mix": preset, "domain": "all", "endpoint_id": endpoint, "n_items": 100,
-                     "n_correct": 70, "evidence_grade": "C", "rank": i + 1, "rank_lo": 1, "rank_hi": len(self.ids),
+                     "n_correct": 70, "evidence_grade": "D" if i % 3 == 1 else "C",
+                     "rank": i + 1, "rank_lo": 1, "rank_hi": len(self.ids),
                      "label": "modeled", "model_version": "synthetic", "constants_version": "synthetic"}
                     | _percentiles("energy_j_per_correct", j) | _percentiles("gco2e_per_correct", j / 10_000)
                 )  # fmt: skip

@@ -332,3 +332,21 @@ def test_the_script_too_refuses_bare_energy(browser: Any, data: dict[str, Any], 
     assert any("modeled energy is never shown without its interval" in error for error in errors)
     assert tab.locator("#table tbody tr").count() == 0
     tab.close()
+
+
+def test_of_what_is_outside_of_the_energy_model_the_interval_stands_alone(page: Opened, data: dict[str, Any]) -> None:
+    rows = ranks_of(data, "energy_j_per_correct", 0)
+    ids = data["endpoints"]["endpoint_id"]
+    shown = dict(zip(page.names(), page.column("energy_j_per_correct"), strict=True))
+    energy = data["energy"]
+    outside = {
+        e for e, mix, grade in zip(energy["e"], energy["mix"], energy["evidence_grade"], strict=True)
+        if mix == "chat" and grade == "D"
+    }  # fmt: skip
+    known = {e for e, row in rows.items() if row["value"] is not None}
+    assert {" to " in shown[ids[e]] for e in known & outside} == {True}
+    assert {" to " in shown[ids[e]] for e in known - outside} == {False}
+    page.charts()
+    boxes = page.tab.evaluate("document.querySelectorAll('#energy .mark-rect.role-mark path').length")
+    priced = {e for e, row in ranks_of(data, "usd_per_correct", 0).items() if row["value"] is not None}
+    assert boxes == len(outside & priced)

@@ -121,7 +121,7 @@ function labelsOf(front, rows, logX, logY) {
 function scatter(rows, x, y, width) {
   if (!rows.length) return null;
   const groups = groupsOf(rows);
-  const front = frontOf(rows, 'x', 'y', y.better);
+  const front = frontOf(rows.filter((row) => !row.boxed), 'x', 'y', y.better);
   const values = rows.map((row) => ({ ...row, group: groups.of(row.family) }));
   const log = (axis) => logScale(rows.flatMap((row) => [row[axis], row[`${axis}lo`], row[`${axis}hi`]]).filter((value) => value !== null && value !== undefined));
   const [logX, logY] = [log('x'), log('y')];
@@ -132,14 +132,20 @@ function scatter(rows, x, y, width) {
   const legend = groups.all.length > 1 ? { title: 'model family', orient: narrow ? 'bottom' : 'right', columns: narrow ? 2 : 1 } : null;
   const group = { color: { field: 'group', type: 'nominal', scale: { domain: groups.all, range }, legend },
     shape: { field: 'group', type: 'nominal', scale: { domain: groups.all, range: groups.all.map((name, index) => (name === 'other' ? 'triangle-left' : SHAPES[index])) }, legend } };
-  const whole = (row) => row.ylo !== null;
+  const boxed = (row) => row.boxed && row.xlo !== null;
+  const whole = (row) => !row.boxed && row.ylo !== null;
+  const named = rows.filter((row) => row.boxed).length <= 20; // more names than that hide each other: the table has them
+  const ends = (axis, name, title) => ({ ...at[axis], field: name, title });
   const faint = rows.length > 50 ? 0.35 : 0.6;
   const layers = [
-    { data: { values: front }, mark: { type: 'line', stroke: 'var(--front)', strokeDash: [4, 4], strokeWidth: 1, interpolate: 'step-after' }, encoding: { ...at, order: { field: 'x' } } },
+    ...layerOf(front, () => true, { type: 'line', stroke: 'var(--front)', strokeDash: [4, 4], strokeWidth: 1, interpolate: 'step-after' }, { ...at, order: { field: 'x' } }),
+    ...layerOf(values, boxed, { type: 'rect', fill: 'var(--muted)', fillOpacity: 0.05, strokeWidth: 1.2 }, { x: ends('x', 'xlo', x.title), x2: { field: 'xhi' }, y: ends('y', 'ylo', y.title), y2: { field: 'yhi' },
+      stroke: group.color, tooltip: { field: 'tip' } }),
+    ...layerOf(values, (row) => boxed(row) && named, { type: 'text', align: 'left', baseline: 'top', dx: 4, dy: 4, limit: 150, fontSize: 9.5, fill: 'var(--ink)' }, { x: ends('x', 'xlo', x.title), y: ends('y', 'yhi', y.title), text: { field: 'id' } }),
     ...layerOf(values, whole, { type: 'rule', strokeWidth: 1.3, opacity: faint }, { x: at.x, y: { field: 'ylo', type: 'quantitative' }, y2: { field: 'yhi' }, color: group.color }),
-    ...layerOf(values, (row) => (row.xlo ?? null) !== null, { type: 'rule', strokeWidth: 1.3, opacity: faint }, { y: at.y, x: { field: 'xlo', type: 'quantitative' }, x2: { field: 'xhi' }, color: group.color }),
+    ...layerOf(values, (row) => !row.boxed && (row.xlo ?? null) !== null, { type: 'rule', strokeWidth: 1.3, opacity: faint }, { y: at.y, x: { field: 'xlo', type: 'quantitative' }, x2: { field: 'xhi' }, color: group.color }),
     ...layerOf(values, whole, { type: 'point', filled: true, size: 62, opacity: 1 }, { ...at, ...group, tooltip: { field: 'tip' } }),
-    ...layerOf(values, (row) => !whole(row), { type: 'point', filled: false, fill: 'var(--bg)', size: 62, strokeWidth: 1.6 }, { ...at, ...group, tooltip: { field: 'tip' } }),
+    ...layerOf(values, (row) => !row.boxed && row.ylo === null, { type: 'point', filled: false, fill: 'var(--bg)', size: 62, strokeWidth: 1.6 }, { ...at, ...group, tooltip: { field: 'tip' } }),
     ...['left', 'right'].flatMap((align) => layerOf(labelsOf(front, rows, logX, logY), (row) => row.align === align,
       { type: 'text', align, dx: align === 'left' ? 8 : -8, dy: -8, limit: narrow ? 150 : 260, fontSize: 10.5, fill: 'var(--ink)' }, { ...at, text: { field: 'id' } })),
   ];
@@ -182,8 +188,8 @@ function stripChart(label, rowsNow, spec, nothing) {
 /** One small chart over days: a line, its intervals, an optional floor and days of change. */
 function overDays(label, days, series, options) {
   return chart(label, (width) => {
-    const values = series.flatMap(({ name, v, lo, hi }, which) => days.map((day, index) => ({ day, name, which, v: v[index] ?? null, lo: lo?.[index] ?? null, hi: hi?.[index] ?? null }))
-      .filter((row) => row.v !== null).map((row) => ({ ...row, tip: `${row.name}\n${row.day}: ${short(row.v)}${between(row.lo, row.hi) ? ` [${between(row.lo, row.hi)}]` : ' (no interval)'} ${options.unit}` })));
+    const values = series.flatMap(({ name, v, lo, hi, alone = false }) => days.map((day, index) => ({ day, name, alone, v: v[index] ?? null, lo: lo?.[index] ?? null, hi: hi?.[index] ?? null }))
+      .filter((row) => row.v !== null).map((row) => ({ ...row, tip: `${row.name}\n${row.day}: ${row.alone ? '' : short(row.v)}${between(row.lo, row.hi) ? ` [${between(row.lo, row.hi)}]` : ' (no interval)'} ${options.unit}` })));
     if (!values.length) return null;
     if (options.modeled) values.forEach((row) => requireInterval(row.v, row.lo, row.hi, label));
     const few = days.length > 12 ? days.filter((_, index) => index % Math.ceil(days.length / 5) === 0) : days;
@@ -197,9 +203,9 @@ function overDays(label, days, series, options) {
     const one = floor.length === 1 ? { shape: 'stroke', stroke: 'var(--front)', size: 300, strokeWidth: 1.5 } : false;
     const events = (options.events ?? []).map((event) => ({ day: event.changed_on, tip: `change on ${event.changed_on}: ${event.claim ?? event.verdict}` }));
     const layer = [
-      ...layerOf(values, whole, { type: 'rule', strokeWidth: 4, opacity: 0.3 }, { x, y: y('lo'), y2: { field: 'hi' }, color }),
-      { mark: { type: 'line', strokeWidth: 1.4 }, encoding: { x, y: y('v'), color, strokeDash: { field: 'name', type: 'nominal', legend: null, scale: { domain: names, range: [[1, 0], [5, 3]] } } } },
-      { mark: { type: 'point', filled: true, size: 22, opacity: 1 }, encoding: { x, y: y('v'), color, shape, tooltip: { field: 'tip' } } },
+      ...layerOf(values, whole, { type: 'rule', strokeWidth: 4, opacity: 0.3 }, { x, y: y('lo'), y2: { field: 'hi' }, color, tooltip: { field: 'tip' } }),
+      ...layerOf(values, (row) => !row.alone, { type: 'line', strokeWidth: 1.4 }, { x, y: y('v'), color, strokeDash: { field: 'name', type: 'nominal', legend: null, scale: { domain: names, range: [[1, 0], [5, 3]] } } }),
+      ...layerOf(values, (row) => !row.alone, { type: 'point', filled: true, size: 22, opacity: 1 }, { x, y: y('v'), color, shape, tooltip: { field: 'tip' } }),
       ...layerOf(floor, () => true, { type: 'line', stroke: 'var(--front)', strokeDash: [2, 3], strokeWidth: 1.2, point: one }, { x, y: y('v') }),
       ...layerOf(events, (event) => days.includes(event.day), { type: 'rule', stroke: 'var(--warn)', strokeDash: [6, 2], strokeWidth: 1.5 }, { x, tooltip: { field: 'tip' } }),
     ];

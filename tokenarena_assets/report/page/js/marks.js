@@ -23,6 +23,7 @@ function mark(scale, value, lo, hi) {
     bar.style.width = `${Math.max(0, scale(hi) - scale(lo))}%`;
     made.append(bar);
   }
+  if (value === null) return made;
   const stroke = el('b');
   stroke.style.left = `${scale(value)}%`;
   made.append(stroke);

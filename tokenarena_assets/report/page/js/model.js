@@ -71,6 +71,10 @@ function requireInterval(value, lo, hi, what) {
   }
 }
 
+// Endpoints outside of the energy model (grade D): of them the interval alone is shown, by workload.
+const OUTSIDE = new Set(rowsOf(DATA.energy).filter((row) => row.evidence_grade === 'D').map((row) => `${row.mix}|${row.e}`));
+const intervalAlone = (order, preset, e) => order.modeled && OUTSIDE.has(`${PRESETS[preset].name}|${e}`);
+
 /** Value and interval as shown: multiplied by the order's factor; modeled ones only with an interval. */
 function figureOf(preset, order, e) {
   const row = placeOf(preset, order, e);

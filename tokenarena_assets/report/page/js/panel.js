@@ -22,7 +22,7 @@ function openFigure(e, order) {
   const endpoint = ENDPOINTS[e];
   const found = figureOf(state.preset, order, e);
   openPanel(`${order.label}: ${endpoint.id}`, [
-    figureLine(order, found),
+    figureLine(order, found, e),
     order.modeled ? el('p', { class: 'warn' }, 'MODELED, not measured: nobody but the provider can measure energy. The interval is P5 to P95.') : null,
     el('h3', null, 'What it is'),
     facts([
@@ -41,12 +41,13 @@ function openFigure(e, order) {
   ]);
 }
 
-function figureLine(order, found) {
+function figureLine(order, found, e) {
   if (!found || found.value === null) return el('p', { class: 'figure' }, 'cannot tell ', el('small', null, found?.rank_note ?? ''));
   const interval = between(found.lo, found.hi);
   const said = !interval ? (order.test === 'known exactly' ? 'known exactly' : 'no interval: n is too small for one')
     : (order.modeled ? `P5 to P95: ${interval}` : (found.lo === found.hi ? 'known exactly' : `95 % interval ${interval}`));
   const n = found.n === null ? '' : `, n = ${found.n}`;
+  if (intervalAlone(order, state.preset, e)) return el('p', { class: 'figure' }, interval, ' ', el('small', null, `${order.unit}, P5 to P95; outside of the model: no middle is claimed${n}`));
   return el('p', { class: 'figure' }, short(found.v), ' ', el('small', null, `${order.unit}  `, said, n));
 }
 
@@ -164,7 +165,7 @@ function openEndpoint(e) {
     dataTable('Select a figure in the leaderboard to see where it comes from', ['order', 'value', 'interval', 'n', 'rank'],
       ORDERS.map((order) => {
         const found = figureOf(state.preset, order, e);
-        return [`${order.label}${order.modeled ? ' (MODELED)' : ''}, ${order.unit}`, found?.v === null || !found ? `cannot tell: ${found?.rank_note ?? '-'}` : short(found.v),
+        return [`${order.label}${order.modeled ? ' (MODELED)' : ''}, ${order.unit}`, found?.v === null || !found ? `cannot tell: ${found?.rank_note ?? '-'}` : intervalAlone(order, state.preset, e) ? 'interval alone' : short(found.v),
           found ? between(found.lo, found.hi) : null, found?.n ?? null, !found || found.rank === null ? '-' : `${found.rank} (${found.rank_lo}-${found.rank_hi})`];
       })),
   ]);

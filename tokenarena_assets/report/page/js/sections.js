@@ -54,14 +54,14 @@ function buildEnergy() {
       const [usd, joules] = [cost && figureOf(state.preset, cost, endpoint.e), modeled.get(endpoint.e)];
       if (!usd || usd.v === null || !joules || joules.energy_j_per_correct_p50 === null) return null;
       requireInterval(joules.energy_j_per_correct_p50, joules.energy_j_per_correct_p5, joules.energy_j_per_correct_p95, 'J per correct answer');
-      return { ...seen(endpoint), x: usd.v, xlo: usd.lo, xhi: usd.lo === null ? null : usd.hi, y: joules.energy_j_per_correct_p50, ylo: joules.energy_j_per_correct_p5, yhi: joules.energy_j_per_correct_p95, n: usd.n, grade: joules.evidence_grade, rank: joules.rank, note: joules.rank_note,
-        tip: `${endpoint.id}\n$: ${short(usd.v)} [${between(usd.lo, usd.hi) ?? 'no interval'}] ${cost.unit}\nJ: ${short(joules.energy_j_per_correct_p50)} [${between(joules.energy_j_per_correct_p5, joules.energy_j_per_correct_p95)}] MODELED, grade ${joules.evidence_grade}` };
+      return { ...seen(endpoint), x: usd.v, xlo: usd.lo, xhi: usd.lo === null ? null : usd.hi, y: joules.energy_j_per_correct_p50, ylo: joules.energy_j_per_correct_p5, yhi: joules.energy_j_per_correct_p95, n: usd.n, grade: joules.evidence_grade, boxed: joules.evidence_grade === 'D', rank: joules.rank, note: joules.rank_note,
+        tip: `${endpoint.id}\n$: ${short(usd.v)} [${between(usd.lo, usd.hi) ?? 'no interval'}] ${cost.unit}\nJ: ${joules.evidence_grade === 'D' ? '' : `${short(joules.energy_j_per_correct_p50)} `}[${between(joules.energy_j_per_correct_p5, joules.energy_j_per_correct_p95)}] MODELED, grade ${joules.evidence_grade}` };
     }).filter(Boolean);
   };
   const box = chart('Scatter of dollars against modeled joules per correct answer, with intervals of both and the Pareto front', (width) => scatter(rows(), { title: `${cost?.unit ?? 'USD'} (measured, 95 % interval)` }, { title: 'J per correct answer (MODELED, P5 to P95)', better: -1 }, width), 'No endpoint has both figures for this workload.');
   onChange(box.redraw);
-  body('energy').append(figure([el('b', { class: 'tag modeled' }, 'MODELED'), ' Energy is modeled from tokens (measured) and constants of hardware, serving and facility; only the provider could measure it. Down and to the left is better; the dashed line is the Pareto front of the middles, and where intervals overlap no order is claimed.'], box,
-    dataBehind('Dollars and joules per correct answer', ['endpoint', cost?.unit ?? 'USD', 'interval', 'J per correct, MODELED: P50', 'P5 to P95', 'grade', 'rank by energy', 'n'], () => rows().map((row) => [row.id, short(row.x), between(row.xlo, row.xhi) ?? 'no interval', short(row.y), between(row.ylo, row.yhi), row.grade, row.rank ?? row.note, row.n]))));
+  body('energy').append(figure([el('b', { class: 'tag modeled' }, 'MODELED'), ' Energy is modeled from tokens (measured) and constants of hardware, serving and facility; only the provider could measure it. Down and to the left is better; the dashed line is the Pareto front of the middles, and where intervals overlap no order is claimed. A box: outside of the model (grade D), of which the interval alone is shown.'], box,
+    dataBehind('Dollars and joules per correct answer', ['endpoint', cost?.unit ?? 'USD', 'interval', 'J per correct, MODELED: P50', 'P5 to P95', 'grade', 'rank by energy', 'n'], () => rows().map((row) => [row.id, short(row.x), between(row.xlo, row.xhi) ?? 'no interval', row.boxed ? 'interval alone' : short(row.y), between(row.ylo, row.yhi), row.grade, row.rank ?? row.note, row.n]))));
   body('energy').append(DATA.energy_daily ? energyOfRequests() : missing('energy_daily', 'energy of one request is not shown.'));
 }
 
@@ -70,7 +70,7 @@ function energyOfRequests() {
   const triple = (row, name) => {
     const [p5, p50, p95] = ['p5', 'p50', 'p95'].map((end) => row[`${name}_${end}`]);
     requireInterval(p50, p5, p95, name);
-    return p50 === null ? null : `${short(p50)} [${between(p5, p95)}]`;
+    return p50 === null ? null : row.evidence_grade === 'D' ? `[${between(p5, p95)}]` : `${short(p50)} [${between(p5, p95)}]`;
   };
   return folded('Energy and carbon of one request (MODELED)', () => dataTable('MODELED; P50 [P5 to P95]', ['endpoint', 'workload', 'J a request', 'g CO2e a request', 'grid', 'grade', 'assumed', 'would narrow it most'],
     all.map((row) => [ENDPOINTS[row.e].id, row.workload, triple(row, 'energy_j_per_request') ?? row.not_modeled_because, triple(row, 'gco2e_per_request'), row.region === null ? '-' : `${row.region} (${row.region_basis})`, row.evidence_grade, row.assumptions, row.would_narrow])));
@@ -194,7 +194,7 @@ function drawHistory(grid, says) {
     const own = DATA.history.series[order.name]?.[order.by_preset ? preset().name : '*']?.[e];
     if (!own) return null;
     const times = (values) => values.map((value) => (value === null ? null : value * order.factor));
-    return { name: ENDPOINTS[e].id, v: times(own[0]), lo: times(own[1]), hi: times(own[2]) };
+    return { name: ENDPOINTS[e].id, v: times(own[0]), lo: times(own[1]), hi: times(own[2]), alone: intervalAlone(order, state.preset, e) };
   };
   grid.replaceChildren(...ORDERS.map((order) => {
     const series = [seriesOf(order, past.e), past.other === '' ? null : seriesOf(order, past.other)].filter(Boolean);
@@ -202,7 +202,7 @@ function drawHistory(grid, says) {
     const small = series.length ? overDays(`${order.label} of ${ENDPOINTS[past.e].id} over days`, DATA.history.days, series, { unit: order.unit, modeled: order.modeled, events, floor: order.name === 'fidelity' ? DATA.history.floor[past.e] : null })
       : el('p', { class: 'muted' }, 'cannot tell on any day');
     const data = folded('Show data', () => dataTable(order.label, ['day', ...series.flatMap((each) => [each.name, 'interval'])],
-      DATA.history.days.map((day, index) => [day, ...series.flatMap((each) => [each.v[index] === null ? 'cannot tell' : short(each.v[index]), between(each.lo[index], each.hi[index]) ?? '-'])])));
+      DATA.history.days.map((day, index) => [day, ...series.flatMap((each) => [each.v[index] === null ? 'cannot tell' : each.alone ? 'interval alone' : short(each.v[index]), between(each.lo[index], each.hi[index]) ?? '-'])])));
     return el('div', null, title, small, data);
   }));
   drawWhenIdle();

@@ -88,6 +88,9 @@ function figureCell(endpoint, order, scale) {
   const exact = found.lo !== null && found.lo === found.hi;
   const interval = exact ? null : between(found.lo, found.hi);
   const bound = order.name === 'context_effective_tokens' || order.name.startsWith('e2e_p90');
+  if (intervalAlone(order, state.preset, endpoint.e)) {
+    return [valueLine(interval, found.n), mark(scale, null, found.lo, found.hi), el('div', { class: 's' }, found.rank_note ?? 'outside of the model: interval alone')];
+  }
   return [
     valueLine(short(found.v), found.n),
     mark(scale, found.v, exact ? null : found.lo, exact ? null : found.hi),
