@@ -5,6 +5,18 @@ from __future__ import annotations
 from tokenarena_assets.chain.tables import DAY, FLAG, INT, REAL, TEXT
 from tokenarena_assets.storage.tables import Column, TableSpec
 
+ORDERS = (
+    "usd_per_correct",
+    "energy_j_per_correct",
+    "blended_usd_per_mtok",
+    "output_speed_tok_s",
+    "ttft_ms",
+    "e2e_p90_with_failures_ms",
+    "quality",
+    "fidelity",
+    "context_effective_tokens",
+)
+
 RANKS = TableSpec(
     name="ranks",
     description=(
@@ -28,8 +40,7 @@ RANKS = TableSpec(
         Column("preset", "workload", TEXT),
         Column(
             "ranked_by",
-            "the order: usd_per_correct, energy_j_per_correct, blended_usd_per_mtok, output_speed_tok_s, ttft_ms, "
-            "e2e_p90_with_failures_ms, quality, fidelity, context_effective_tokens",
+            f"the order: {', '.join(ORDERS)}",
             TEXT,
         ),
         Column("endpoint_id", "provider/model@sku", TEXT),

@@ -44,10 +44,11 @@ def explain(
     from tokenarena_assets.storage.rehearsal import BANNER
 
     evidence = _evidence(snapshot)
+    table, column, where = _of_an_order(table, column, where or [])
     if evidence.home.is_rehearsal:
         print(BANNER, file=sys.stderr if as_json else sys.stdout)
     with Explainer(evidence, _day(day)) as explainer:
-        row = explainer.row(table, preset, endpoint, _pairs(where or []))
+        row = explainer.row(table, preset, endpoint, _pairs(where))
         if column is None:
             cells = [explainer.cell(table, row, name, 0 if limit == 10 else limit) for name in row]
             if as_json:
@@ -63,6 +64,16 @@ def explain(
         print(cell_text(cell))
         for line in raw_text(lines):
             print(line)
+
+
+def _of_an_order(table: str, column: str | None, where: list[str]) -> tuple[str, str | None, list[str]]:
+    """An order that is no column of the leaderboard is a value of `ranks`."""
+    from tokenarena_assets.chain.catalog import table_specs
+    from tokenarena_assets.chain.rank_tables import ORDERS
+
+    if table == "leaderboard" and column in ORDERS and column not in table_specs()[table].column_names:
+        return "ranks", "value", [*where, f"ranked_by={column}"]
+    return table, column, where
 
 
 def _evidence(snapshot: Path | None) -> Evidence:
