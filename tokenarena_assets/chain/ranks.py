@@ -172,7 +172,7 @@ def _cost(cards: Sequence[Row], costs: pl.DataFrame, preset: str) -> Order:
     domain = cards[0]["domain"] if cards else None
     own = {
         row["endpoint_id"]: row
-        for row in costs.filter((pl.col("mix") == preset) & (pl.col("domain") == domain)).to_dicts()
+        for row in costs.filter((pl.col("mix") == preset) & pl.col("domain").eq_missing(pl.lit(domain))).to_dicts()
     }
     entries, fixed = [], {}
     for card in cards:
@@ -191,7 +191,7 @@ def _joules(cards: Sequence[Row], energy: pl.DataFrame, preset: str) -> Order:
     domain = cards[0]["domain"] if cards else None
     own = {
         row["endpoint_id"]: row
-        for row in energy.filter((pl.col("mix") == preset) & (pl.col("domain") == domain)).to_dicts()
+        for row in energy.filter((pl.col("mix") == preset) & pl.col("domain").eq_missing(pl.lit(domain))).to_dicts()
     }
     entries, fixed = [], {}
     for card in cards:
