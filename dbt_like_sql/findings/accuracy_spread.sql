@@ -46,7 +46,9 @@ paired as (
     select
         count(*) as n,
         100 * avg(first_one.correct::integer - other.correct::integer) as points,
-        100 * stddev_samp(first_one.correct::integer - other.correct::integer) / sqrt(count(*)) as error
+        100 * stddev_samp(first_one.correct::integer - other.correct::integer) / sqrt(count(*)) as error,
+        sum(first_one.correct::integer - other.correct::integer) as lead,
+        sum(abs(first_one.correct::integer - other.correct::integer)) as discordant
     from widest
     inner join answers as first_one on widest.best = first_one.endpoint_id
     inner join answers as other
@@ -64,16 +66,26 @@ paired as (
 
 select
     paired.points as value,
-    paired.points - 1.96 * paired.error as value_lo,
-    paired.points + 1.96 * paired.error as value_hi,
+    -- Where no two items differ in their difference, their spread is not known.
+    paired.points - 1.96 * nullif(paired.error, 0) as value_lo,
+    paired.points + 1.96 * nullif(paired.error, 0) as value_hi,
     'points' as unit,
     paired.n,
     case when widest.best is null then []::varchar[] else [widest.best, widest.worst] end as endpoints,
-    -- P(|Z| > z) is at most exp(-z^2 / 2): with all pairs that could have been the widest it is conservative.
-    paired.points > 0 and widest.pairs * exp(-power(paired.points / nullif(paired.error, 0), 2) / 2) < 0.05 as supported,
+    -- Of d items that one alone has right, each is a fair coin where both are alike: P(|lead| >= l) is at most
+    -- 2 exp(-l^2 / 2d) (Hoeffding 1963); with all pairs that could have been the widest it is conservative.
+    paired.lead > 0 and widest.pairs * 2 * exp(-power(paired.lead, 2) / (2 * paired.discordant)) < 0.05 as supported,
     false as modeled,
     case
         when widest.best is null then 'cannot tell: no model has two endpoints with an accuracy'
+        when paired.n = 0
+            then format('cannot tell: {} and {} have answered no item in common', widest.best, widest.worst)
+        when paired.lead <= 0
+            then
+                format(
+                    'the widest gap of accuracy within a model is not seen on the items that both {} and {} answered',
+                    widest.best, widest.worst
+                )
         else
             format(
                 '{} answers {:.1f} points more of the items rightly than {}, which sells the same model',

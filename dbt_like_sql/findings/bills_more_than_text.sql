@@ -13,9 +13,18 @@
 -- column headline: the finding in a sentence
 -- column detail: what limits it
 select
-    count(*) filter (where billing_audit.bills_more_than_text)::double as value,
-    count(*) filter (where billing_audit.bills_more_than_text)::double as value_lo,
-    count(*) filter (where billing_audit.bills_more_than_text)::double as value_hi,
+    case
+        when count(*) filter (where billing_audit.n_audited > 0) > 0
+            then count(*) filter (where billing_audit.bills_more_than_text)
+    end::double as value,
+    case
+        when count(*) filter (where billing_audit.n_audited > 0) > 0
+            then count(*) filter (where billing_audit.bills_more_than_text)
+    end::double as value_lo,
+    case
+        when count(*) filter (where billing_audit.n_audited > 0) > 0
+            then count(*) filter (where billing_audit.bills_more_than_text)
+    end::double as value_hi,
     'endpoints' as unit,
     count(*) filter (where billing_audit.n_audited > 0) as n,
     coalesce(

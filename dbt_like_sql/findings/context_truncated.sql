@@ -13,9 +13,9 @@
 -- column headline: the finding in a sentence
 -- column detail: what limits it
 select
-    count(*) filter (where context_daily.truncating)::double as value,
-    count(*) filter (where context_daily.truncating)::double as value_lo,
-    count(*) filter (where context_daily.truncating)::double as value_hi,
+    case when count(*) > 0 then count(*) filter (where context_daily.truncating) end::double as value,
+    case when count(*) > 0 then count(*) filter (where context_daily.truncating) end::double as value_lo,
+    case when count(*) > 0 then count(*) filter (where context_daily.truncating) end::double as value_hi,
     'endpoints' as unit,
     count(*) as n,
     coalesce(

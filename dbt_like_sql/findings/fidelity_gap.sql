@@ -35,6 +35,7 @@ select
     false as modeled,
     case
         when widest.endpoint_id is null then 'cannot tell: no endpoint was compared with a reference'
+        when widest.fidelity_gap <= 0 then 'no endpoint is less like its reference than that is like itself'
         else
             format(
                 '{} is {:.1f} points less like {} than that is like itself',

@@ -35,7 +35,8 @@ select
     null::boolean as supported,
     false as modeled,
     case
-        when churn.n_out is null then 'cannot tell: there is no price list of the market for chat and rag'
+        when churn.n_out is null
+            then 'cannot tell: ' || coalesce(churn.note, 'there is no price list of the market for chat and rag')
         else
             format(
                 '{} of the {} cheapest of {} real endpoints for chat leave the {} cheapest for retrieval, by list price alone',

@@ -15,13 +15,15 @@
 with judged as (
     select fidelity_daily.*
     from fidelity_daily
-    where fidelity_daily.day = $day and fidelity_daily.verdict not in ('reference', 'honest_floor', 'no_reference')
+    where fidelity_daily.day = $day and fidelity_daily.verdict not in ('reference', 'honest_floor', 'no_reference', 'no_score')
 )
 
 select
-    count(*) filter (where judged.verdict in ('suspect', 'different'))::double as value,
-    count(*) filter (where judged.verdict in ('suspect', 'different'))::double as value_lo,
-    count(*) filter (where judged.verdict in ('suspect', 'different'))::double as value_hi,
+    case when count(*) > 0 then count(*) filter (where judged.verdict in ('suspect', 'different')) end::double as value,
+    case when count(*) > 0 then count(*) filter (where judged.verdict in ('suspect', 'different')) end::double as value_lo,
+    case
+        when count(*) > 0 then count(*) filter (where judged.verdict in ('suspect', 'different', 'undetermined'))
+    end::double as value_hi,
     'endpoints' as unit,
     count(*) as n,
     coalesce(
@@ -34,10 +36,11 @@ select
         when count(*) = 0 then 'cannot tell: no endpoint was compared with a reference'
         else
             format(
-                '{} of {} endpoints are suspect, of them {} different',
+                '{} of {} endpoints are suspect, of them {} different; of {} nobody can tell yet',
                 count(*) filter (where judged.verdict in ('suspect', 'different')),
                 count(*),
-                count(*) filter (where judged.verdict = 'different')
+                count(*) filter (where judged.verdict = 'different'),
+                count(*) filter (where judged.verdict = 'undetermined')
             )
     end as headline,
     string_agg(judged.endpoint_id || ': ' || judged.claim, '; ' order by judged.endpoint_id)

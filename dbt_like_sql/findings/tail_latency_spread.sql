@@ -16,6 +16,7 @@ with tails as (
     select
         scorecard.endpoint_id,
         scorecard.model_family,
+        scorecard.latency_suite,
         scorecard.latency_prompt_tokens,
         latency_daily.n_sent,
         latency_daily.e2e_p90_with_failures_ms as tail_ms,
@@ -40,7 +41,7 @@ families as (
         min(tails.n_sent) as n
     from tails
     where tails.tail_ms is not null
-    group by tails.model_family, tails.latency_prompt_tokens
+    group by tails.model_family, tails.latency_suite, tails.latency_prompt_tokens
     having count(*) > 1
 ),
 
@@ -54,7 +55,10 @@ widest as (
 known as (
     select
         coalesce(max(tails.n_sent), 0) as most,
-        max(tails.note) as note
+        case
+            when count(tails.tail_ms) > 0 then 'no model has two endpoints with one that can be compared'
+            else max(tails.note)
+        end as note
     from tails
 )
 

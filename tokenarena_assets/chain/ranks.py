@@ -172,7 +172,7 @@ def _cost(cards: Sequence[Row], costs: pl.DataFrame, preset: str) -> Order:
     domain = cards[0]["domain"] if cards else None
     own = {
         row["endpoint_id"]: row
-        for row in costs.filter((pl.col("mix") == preset) & (pl.col("domain") == domain)).to_dicts()
+        for row in costs.filter((pl.col("mix") == preset) & pl.col("domain").eq_missing(pl.lit(domain))).to_dicts()
     }
     entries, fixed = [], {}
     for card in cards:
@@ -191,7 +191,7 @@ def _joules(cards: Sequence[Row], energy: pl.DataFrame, preset: str) -> Order:
     domain = cards[0]["domain"] if cards else None
     own = {
         row["endpoint_id"]: row
-        for row in energy.filter((pl.col("mix") == preset) & (pl.col("domain") == domain)).to_dicts()
+        for row in energy.filter((pl.col("mix") == preset) & pl.col("domain").eq_missing(pl.lit(domain))).to_dicts()
     }
     entries, fixed = [], {}
     for card in cards:
@@ -208,15 +208,17 @@ def _joules(cards: Sequence[Row], energy: pl.DataFrame, preset: str) -> Order:
 
 
 def _price(cards: Sequence[Row], blended: pl.DataFrame, preset: str) -> Order:
-    own = dict(
-        blended.filter((pl.col("preset") == preset) & (pl.col("population") == "probed"))
-        .select("endpoint_id", pl.col("blended_usd_per_mtok").cast(pl.Float64))
-        .iter_rows()
-    )
+    probed = blended.filter((pl.col("preset") == preset) & (pl.col("population") == "probed"))
+    own = {
+        name: (price, because)
+        for name, price, because in probed.select(
+            "endpoint_id", pl.col("blended_usd_per_mtok").cast(pl.Float64), "no_price_because"
+        ).iter_rows()
+    }
     entries = [
-        Entry(card["endpoint_id"], price, price, price, None, None if price is not None else "no price")
+        Entry(card["endpoint_id"], price, price, price, None, None if price is not None else because or "no price")
         for card in cards
-        for price in [own.get(card["endpoint_id"])]
+        for price, because in [own.get(card["endpoint_id"], (None, None))]
     ]
     return Order(
         "blended_usd_per_mtok", "USD per million tokens", False, KNOWN, entries, _exact(entries), by_preset=True

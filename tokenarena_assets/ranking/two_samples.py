@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
-from tokenarena_assets.ranking.places import Matrix, Vector
+from tokenarena_assets.ranking.places import Matrix, Relation, Vector
 from tokenarena_assets.stats import weighted_mcnemar_exact
 from tokenarena_assets.stats.special import hypergeometric_tails, two_sided_p
 
@@ -25,36 +27,59 @@ def rank_sum_p_values(samples: Sequence[Rounds]) -> Matrix:
     Pairs without a common round have p = 1.
     """
     m = len(samples)
-    p = np.ones((m, m))
-    for a in range(m):
-        for b in range(a + 1, m):
-            p[a, b] = p[b, a] = _rank_sum(samples[a], samples[b])
+    names = sorted({name for own in samples for name in own})
+    sizes = np.array([[len(own.get(name, ())) for name in names] for own in samples]).reshape(m, len(names))
+    wins, pairs, variance = np.zeros((m, m)), np.zeros((m, m)), np.zeros((m, m))
+    tied = np.zeros((m, m), dtype=bool)
+    for name in names:
+        found = _of_round([own.get(name, np.empty(0)) for own in samples])
+        wins += found.wins
+        pairs += found.pairs
+        variance += found.variance
+        tied |= found.tied
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.maximum(0.0, np.abs(wins - pairs / 2) - 0.5) / np.sqrt(variance)
+    p: Matrix = np.where(variance > 0, two_sided_p(z), 1.0)
+    for a, b in np.argwhere(np.triu(~tied & (variance > 0) & (pairs <= EXACT_UP_TO), 1)):
+        both = sizes[[a, b]][:, (sizes[a] > 0) & (sizes[b] > 0)]
+        chances_of = tuple(sorted(zip(both.min(axis=0).tolist(), both.max(axis=0).tolist(), strict=True)))
+        p[a, b] = p[b, a] = _exact(wins[a, b], chances_of)
+    np.fill_diagonal(p, 1.0)
     return p
 
 
-def _rank_sum(first: Rounds, second: Rounds) -> float:
-    wins, mean, variance = 0.0, 0.0, 0.0
-    sizes: list[tuple[int, int]] = []
-    tied = False
-    for name in sorted(first.keys() & second.keys()):
-        x, y = first[name], second[name]
-        n, k = len(x), len(y)
-        if not n or not k:
-            continue
-        pooled = np.sort(np.concatenate([x, y]))
-        below, above = np.searchsorted(np.sort(y), x, "left"), np.searchsorted(np.sort(y), x, "right")
-        wins += float((below + above).sum()) / 2
-        mean += n * k / 2
-        counts = np.diff(np.flatnonzero(np.concatenate([[True], pooled[1:] != pooled[:-1], [True]])))
-        correction = float(np.sum(counts**3 - counts)) / ((n + k) * (n + k - 1))
-        variance += n * k / 12 * (n + k + 1 - correction)
-        tied = tied or bool(np.any(counts > 1))
-        sizes.append((min(n, k), max(n, k)))
-    if not sizes or variance <= 0:
-        return 1.0
-    if not tied and sum(n * k for n, k in sizes) <= EXACT_UP_TO:
-        return _exact(wins, tuple(sorted(sizes)))
-    return float(two_sided_p(max(0.0, abs(wins - mean) - 0.5) / np.sqrt(variance)))
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """Of all pairs within a round, each of shape (m, m): the first one's U, its variance, pairs of values, any ties."""
+
+    wins: Matrix
+    variance: Matrix
+    pairs: Matrix
+    tied: Relation
+
+
+def _of_round(values: Sequence[Vector]) -> _Round:
+    """Mann and Whitney's U of all pairs at once: products of how often each endpoint has each value.
+
+    All are sums of whole and half numbers far under 2^53, so that no order of summing changes them.
+    """
+    m = len(values)
+    owner = np.repeat(np.arange(m), [len(own) for own in values])
+    distinct, code = np.unique(np.concatenate(values), return_inverse=True)
+    count = np.zeros((m, len(distinct)))
+    np.add.at(count, (owner, code), 1.0)
+    n = count.sum(axis=1)
+    # Twice the values below, and once those equal to it.
+    wins: Matrix = count @ (2 * np.cumsum(count, axis=1) - count).T / 2
+    shared = count[:, count.sum(axis=0) > 1]
+    mixed = np.square(shared) @ shared.T
+    alone = (count * count * count).sum(axis=1)
+    size = n[:, None] + n[None, :]
+    # Sum over values of t^3 - t, t being how often both together have it.
+    excess = alone[:, None] + alone[None, :] + 3 * (mixed + mixed.T) - size
+    pairs = np.outer(n, n)
+    correction = excess / np.maximum(1.0, size * (size - 1))
+    return _Round(wins, pairs / 12 * (size + 1 - correction), pairs, (excess > 0) & (pairs > 0))
 
 
 def _exact(wins: float, sizes: tuple[tuple[int, int], ...]) -> float:
@@ -108,7 +133,8 @@ def _tail(x: Vector, y: Vector, q: float) -> float:
     if not len(x) or not len(y):
         return 1.0
     pooled = np.concatenate([x, y])
-    bound = np.quantile(pooled, q, method="inverted_cdf")
+    place = max(0, math.ceil(len(pooled) * q - 1))  # as NumPy's quantile by `inverted_cdf`, without its checks
+    bound = np.partition(pooled, place)[place]
     above = np.isinf(pooled) if np.isinf(bound) else pooled > bound
     return hypergeometric_tails(int(above[: len(x)].sum()), len(pooled), int(above.sum()), len(x))
 
@@ -120,25 +146,30 @@ def weighted_mcnemar_p_values(strata: Sequence[tuple[float, Sequence[Mapping[str
     McNemar's exact test with the strata weighted so that each has its weight whatever the number of its items
     (:func:`~tokenarena_assets.stats.paired.weighted_mcnemar_exact`).
     """
-    tables = [(weight, *_score_tables(scores, m)) for weight, scores in strata]
+    counted = [(weight, *_discordant(scores, m)) for weight, scores in strata]
     p = np.ones((m, m))
     for a in range(m):
         for b in range(a + 1, m):
-            found: list[tuple[float, int, int]] = []
-            for weight, right, known in tables:
-                shared = known[a] & known[b]
-                first, second = (int((shared & right[i] & ~right[j]).sum()) for i, j in ((a, b), (b, a)))
-                if n := int(shared.sum()):
-                    found.append((weight / n, first, second))
+            found = [
+                (weight / shared[a, b], int(only[a, b]), int(only[b, a]))
+                for weight, only, shared in counted
+                if shared[a, b]
+            ]
             p[a, b] = p[b, a] = weighted_mcnemar_exact(found) if found else 1.0
     return p
 
 
-def _score_tables(scores: Sequence[Mapping[str, bool]], m: int) -> tuple[np.ndarray, np.ndarray]:
-    """Who has which item right, and who was graded on it; one row an endpoint, one column an item."""
+def _discordant(scores: Sequence[Mapping[str, bool]], m: int) -> tuple[Matrix, Matrix]:
+    """Of all pairs, how many items the first alone has right, and how many both were graded on; each (m, m)."""
+    right, known = _score_tables(scores, m)
+    return right @ (known - right).T, known @ known.T
+
+
+def _score_tables(scores: Sequence[Mapping[str, bool]], m: int) -> tuple[Matrix, Matrix]:
+    """As 0 and 1, who has which item right, and who was graded on it; one row an endpoint, one column an item."""
     column = {item: index for index, item in enumerate(sorted({item for own in scores for item in own}))}
-    right, known = np.zeros((m, len(column)), dtype=bool), np.zeros((m, len(column)), dtype=bool)
+    right, known = np.zeros((m, len(column))), np.zeros((m, len(column)))
     for row, own in enumerate(scores):
         for item, correct in own.items():
-            right[row, column[item]], known[row, column[item]] = correct, True
+            right[row, column[item]], known[row, column[item]] = correct, 1.0
     return right, known

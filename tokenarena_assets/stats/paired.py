@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -92,14 +93,17 @@ def weighted_mcnemar_exact(strata: Sequence[tuple[float, int, int]]) -> float:
     seen = 0.0
     for weight, first, second in strata:
         k = first + second
-        heads = np.arange(k + 1)
-        below = binomial_cdf(heads, k, 0.5) if k else np.ones(1)
-        mass = np.diff(below, prepend=0.0)
-        values = np.add.outer(values, weight * (2 * heads - k)).ravel()
-        chances = np.multiply.outer(chances, mass).ravel()
+        values = np.add.outer(values, weight * (2 * np.arange(k + 1) - k)).ravel()
+        chances = np.multiply.outer(chances, _heads(k)).ravel()
         seen += weight * (first - second)
     largest = float(np.max(np.abs(values), initial=0.0))
     return min(1.0, float(chances[np.abs(values) >= abs(seen) - 1e-9 * largest].sum()))
+
+
+@lru_cache(maxsize=1000)
+def _heads(k: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Chances of 0 .. k heads of `k` fair coins."""
+    return np.diff(binomial_cdf(np.arange(k + 1), k, 0.5), prepend=0.0) if k else np.ones(1)
 
 
 def holm(p_values: ArrayLike) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,16 @@ def two_sided_p(z: ArrayLike) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 def hypergeometric_tails(seen: int, total: int, marked: int, drawn: int) -> float:
     """Two-sided p-value of `seen` marked among `drawn` of `total`, of which `marked` are: twice the smaller tail."""
+    low = max(0, drawn + marked - total)  # the fewest that can be seen
+    chances = _hypergeometric(total, marked, drawn)
+    tails = chances[: seen - low + 1].sum(), chances[max(0, seen - low) :].sum()
+    return min(1.0, 2 * float(min(tails)))
+
+
+@lru_cache(maxsize=10_000)
+def _hypergeometric(total: int, marked: int, drawn: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Chances of each number of marked ones that can be seen, the fewest first."""
     from scipy.stats import hypergeom  # noqa: PLC0415
 
-    law = hypergeom(total, marked, drawn)
-    return min(1.0, 2 * min(float(law.cdf(seen)), float(law.sf(seen - 1))))
+    seen = np.arange(max(0, drawn + marked - total), min(drawn, marked) + 1)
+    return np.asarray(hypergeom.pmf(seen, total, marked, drawn), dtype=np.float64)

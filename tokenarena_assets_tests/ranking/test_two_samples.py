@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tokenarena_assets.ranking import rank_sum_p_values, tail_p_values
+from tokenarena_assets.ranking import rank_sum_p_values, tail_p_values, weighted_mcnemar_p_values
 
 
 def p_of(first: dict[str, list[float]], second: dict[str, list[float]]) -> float:
@@ -98,3 +98,32 @@ def test_alike_tails_are_told_apart_no_more_than_one_time_in_twenty() -> None:
     rng = np.random.default_rng(4)
     found = [tail_p_values([rng.lognormal(0, 1, 64), rng.lognormal(0, 1, 64)], 0.9)[0, 1] < 0.05 for _ in range(400)]
     assert np.mean(found) < 0.075
+
+
+def test_each_pair_of_many_is_as_if_the_two_were_alone() -> None:
+    rng = np.random.default_rng(8)
+    samples = [{"r": np.round(rng.normal(i, 3, 5 + i), 0 if i < 4 else 12)} for i in range(8)]
+    samples[2]["r"][:2] = np.inf
+    p = rank_sum_p_values(samples)
+    assert p.diagonal().tolist() == [1.0] * 8
+    for a, b in combinations(range(8), 2):
+        x, y = samples[a]["r"], samples[b]["r"]
+        tied = len(np.unique(np.concatenate([x, y]))) < len(x) + len(y)
+        expected = stats.mannwhitneyu(x, y, method="asymptotic" if tied else "exact").pvalue
+        assert p[a, b] == p[b, a] == pytest.approx(expected)
+
+
+def test_nobody_and_one_alone() -> None:
+    assert rank_sum_p_values([]).shape == (0, 0)
+    assert rank_sum_p_values([{}]).tolist() == [[1.0]]
+    assert tail_p_values([], 0.9).shape == (0, 0)
+
+
+def test_mcnemar_of_each_pair_is_of_the_items_that_both_answered() -> None:
+    right = {f"i{i}": True for i in range(10)}
+    scores = [right, dict.fromkeys(right, False), {"i0": False, "i1": False, "other": True}]
+    p = weighted_mcnemar_p_values([(1.0, scores)], 3)
+    assert p[0, 1] == pytest.approx(2 / 2**10)
+    assert p[0, 2] == pytest.approx(2 / 2**2)  # two shared items
+    assert p[1, 2] == 1.0
+    assert weighted_mcnemar_p_values([(1.0, [{"i": True}, {"j": False}])], 2)[0, 1] == 1.0
