@@ -60,7 +60,7 @@ def leaderboard(
         if by != BY_COST:
             raise TokenArenaError(
                 "--by is of published orders; a workload of your own is ordered by dollars per correct answer",
-                mend="leave --by out, or order it yourself: tokenarena sql 'select * from workload(IN, OUT) order by ...'",
+                mend="leave --by out, or query it: tokenarena sql 'from workload(IN, OUT) order by ...'",
             )
         limits = {"max_ttft_ms": max_ttft_ms, "min_quality": min_quality}
         _print_workloads(home, own, limits, day, as_json=as_json)
