@@ -57,6 +57,11 @@ def leaderboard(
         )
     own = _workloads(preset, input_tokens, output_tokens, cached)
     if own:
+        if by != BY_COST:
+            raise TokenArenaError(
+                "--by is of published orders; a workload of your own is ordered by dollars per correct answer",
+                mend="leave --by out, or query it: tokenarena sql 'from workload(IN, OUT) order by ...'",
+            )
         limits = {"max_ttft_ms": max_ttft_ms, "min_quality": min_quality}
         _print_workloads(home, own, limits, day, as_json=as_json)
         return
@@ -82,6 +87,8 @@ def _workloads(
         return [("your workload", asked)]
     if preset is None or Path(preset).suffix not in (".yaml", ".yml"):
         return []
+    if cached:
+        raise TokenArenaError(f"--cached and {preset} exclude each other", mend="set cached_share in the file")
     from tokenarena_assets.endpoints import load_presets
 
     return [(own.name, _as_workload(own)) for own in load_presets(Path(preset))]
@@ -113,6 +120,11 @@ def _print_workloads(
 
     with open_published(home) as connection:
         on_day = _on_day(connection, day)
+        if not rows_of(connection, "select 1 from duckdb_functions() where function_name = 'workload' limit 1"):
+            raise MissingTableError(
+                "the published database has no macro workload: a table that it reads is missing",
+                mend="tokenarena run --day DAY",
+            )
         found = [
             (name, asked, rows_of(connection, WORKLOAD, {**asked, **limits, "on_day": on_day}))
             for name, asked in workloads

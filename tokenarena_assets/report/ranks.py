@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tokenarena_assets.report.cells import number
-from tokenarena_assets.report.terminal import print_table
+from tokenarena_assets.report.cells import Cell, number
+from tokenarena_assets.report.terminal import name_lines, print_cells, terminal
 
 Row = Mapping[str, Any]
+STACKED_BELOW = 140  # columns
 
 
 def print_order(preset: str, rows: Sequence[Row]) -> None:
@@ -18,10 +19,13 @@ def print_order(preset: str, rows: Sequence[Row]) -> None:
     direction = "more is better" if first["higher_is_better"] else "less is better"
     modeled = "MODELED, " if first["modeled"] else ""
     ordered = sorted(rows, key=lambda r: (r["rank"] is None, r["rank"] or 0, _signed(r), r["endpoint_id"]))
-    print_table(
-        ["rank", "endpoint", f"{first['ranked_by']} ({first['unit']})", "n", "not told from the next"],
-        [order_cells(row) for row in ordered],
-        title=f"{by}{first['ranked_by']}: {modeled}{direction}",
+    stacked = terminal().width < STACKED_BELOW
+    unit = first["unit"].replace(" per ", "\nper ").replace(", ", ",\n") if stacked else first["unit"]
+    print_cells(
+        {"rank": 0, "endpoint": 21, unit: 0, "n": 0, "not told from the next": None},
+        [order_cells(row, stacked=stacked) for row in ordered],
+        f"{by}{first['ranked_by']}: {modeled}{direction}",
+        stacked_below=STACKED_BELOW,
     )
     print(f"Told apart by: {first['test']}; Holm over all pairs. UTC day {first['day']}.")
 
@@ -31,16 +35,20 @@ def _signed(row: Row) -> float:
     return 0.0 if value is None else -value if row["higher_is_better"] else value
 
 
-def order_cells(row: Row) -> list[object]:
-    """One endpoint's row."""
+def order_cells(row: Row, *, stacked: bool) -> list[Cell]:
+    """One endpoint's row; where lines are stacked its name has several."""
     value, lo, hi = row["value"], row["value_lo"], row["value_hi"]
-    shown = "-" if value is None else number(value)
-    if lo is not None and hi is not None and lo != hi:
-        shown += f" [{number(lo)}, {number(hi)}]"
-    rank = "-" if row["rank"] is None else str(row["rank"])
+    ends = (f"[{number(lo)}, {number(hi)}]",) if lo is not None and hi is not None and lo != hi else ()
+    rank: Cell = ("-",) if row["rank"] is None else (str(row["rank"]),)
     if row["rank"] is not None and row["rank_lo"] != row["rank_hi"]:
-        rank += f" ({row['rank_lo']}-{row['rank_hi']})"
-    return [rank, row["endpoint_id"], shown, row["n"], row["rank_note"] or close_words(row)]
+        rank += (f"({row['rank_lo']}-{row['rank_hi']})",)
+    return [
+        rank,
+        name_lines(row["endpoint_id"]) if stacked else (row["endpoint_id"],),
+        ("-" if value is None else number(value), *ends),
+        ("" if row["n"] is None else f"{row['n']:,}",),
+        (row["rank_note"] or close_words(row),),
+    ]
 
 
 def close_words(row: Row) -> str:

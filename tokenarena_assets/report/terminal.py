@@ -20,6 +20,7 @@ from tokenarena_assets.report.cells import (
     FAILURES_IN,
     FIDELITY,
     JOULES,
+    Cell,
     asked_rows,
     evidence_note,
     leaderboard_cells,
@@ -29,6 +30,7 @@ from tokenarena_assets.report.cells import (
 WIDE_COLUMNS = 260  # one line a row
 ROOMY_COLUMNS = 140  # all columns
 FULL_COLUMNS = 120  # all that most tables need
+UNBROKEN_COLUMNS = 80  # figures stay whole
 UNBOUND_COLUMNS = 100_000
 
 
@@ -37,11 +39,17 @@ def plain(value: object) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
 
 
-def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
-    """Print a table; numbers to the right. In a pipe or a file each row is one line, however wide."""
+def terminal() -> Console:
+    """Where tables go; a pipe or a file has no width."""
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = UNBOUND_COLUMNS
+    return console
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
+    """Print a table; numbers to the right. In a pipe or a file each row is one line, however wide."""
+    console = terminal()
     shown = Table(
         title=title, title_justify="left", header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
     )
@@ -53,6 +61,40 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], title:
     for row in rows:
         shown.add_row(*(Text("" if cell is None else plain(cell)) for cell in row))
     console.print(shown)
+
+
+def print_cells(
+    headers: Mapping[str, int | None], rows: Sequence[Sequence[Cell]], title: str, *, stacked_below: int
+) -> None:
+    """Print a table of cells of several lines, one below the other on a terminal of fewer columns than that.
+
+    `headers` say of each column how wide it is there at most, longer lines broken; None: what is left; 0: as wide as
+    its lines, for figures must not be broken.
+    """
+    console = terminal()
+    stacked = console.width < stacked_below
+    shown = Table(
+        title=Text(plain(title)),
+        title_justify="left",
+        header_style="bold",
+        box=None,
+        pad_edge=False,
+        padding=(0, 1 if stacked else 2, 0, 0),
+    )
+    # What does not fit and may not be broken would be cropped.
+    roomy = console.width >= UNBROKEN_COLUMNS
+    for index, (header, most) in enumerate(headers.items()):
+        longest = max((len(plain(line)) for row in rows for line in row[index]), default=0)
+        width = min(most, max(longest, len(header))) if most and stacked and roomy else None
+        shown.add_column(header, overflow="fold", no_wrap=roomy and most == 0, width=width)
+    for row in rows:
+        shown.add_row(*(Text(("\n" if stacked else " ").join(map(plain, cell))) for cell in row))
+    console.print(shown)
+
+
+def name_lines(endpoint_id: str) -> Cell:
+    """An endpoint's name in lines: provider, model, SKU."""
+    return tuple(endpoint_id.replace("/", "/\n", 1).replace("@", "\n@", 1).split("\n"))
 
 
 def print_leaderboard(preset: str, rows: Sequence[Mapping[str, Any]], scale: int) -> None:
@@ -82,7 +124,7 @@ def print_leaderboard(preset: str, rows: Sequence[Mapping[str, Any]], scale: int
         )
     for cells in leaderboard_cells(asked_rows(rows), scale):
         if narrow:
-            cells[1] = tuple(cells[1][0].replace("/", "/\n", 1).replace("@", "\n@", 1).split("\n"))
+            cells[1] = name_lines(cells[1][0])
         separator = "\n" if narrow else " "
         shown.add_row(*(Text(separator.join(plain(line) for line in cells[index])) for index in kept))
     if shown.row_count:

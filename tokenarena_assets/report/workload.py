@@ -5,62 +5,78 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tokenarena_assets.report.cells import number
-from tokenarena_assets.report.terminal import print_table
+from tokenarena_assets.report.cells import Cell, number
+from tokenarena_assets.report.terminal import name_lines, print_cells, terminal
 
 Row = Mapping[str, Any]
 SCALE = 1_000  # correct answers whose dollars are shown
+STACKED_BELOW = 160  # columns
+JOULES_FROM = 100
+JOULES = "J per\ncorrect,\nmodeled"
 
 
 def print_workload(name: str, asked: Mapping[str, float], limits: Mapping[str, Any], rows: Sequence[Row]) -> None:
     """Print the endpoints that may meet the limits, cheapest first, then those that do not."""
-    headers = [
-        "front",
-        "endpoint",
-        f"$ per {SCALE:,} correct",
-        "s per correct",
-        "J per correct, modeled",
-        "TTFT ms",
-        "quality",
-        "limits",
-    ]
-    print_table(headers, [workload_cells(row) for row in rows], title=_title(name, asked, limits))
-    print(
-        "Front: no endpoint that may meet the limits is as good in dollars and seconds and better in one. Dollars at "
-        "list price, with the endpoint's own wordiness; 95 % intervals; joules are modeled, P50 [P5, P95]."
+    width = terminal().width
+    stacked = width < STACKED_BELOW
+    hidden = {JOULES} if width < JOULES_FROM else set()
+    headers: dict[str, int | None] = {
+        "endpoint": 23,
+        f"$ per {SCALE:,}\ncorrect": 0,
+        "s per\ncorrect": 0,
+        JOULES: 0,
+        "TTFT ms": 0,
+        "quality": 0,
+        "limits": None,
+    }
+    kept = [index for index, header in enumerate(headers) if header not in hidden]
+    cells = [workload_cells(row, stacked=stacked) for row in rows]
+    print_cells(
+        {header: most for header, most in headers.items() if header not in hidden},
+        [[row[index] for index in kept] for row in cells],
+        _title(name, asked, limits),
+        stacked_below=STACKED_BELOW,
     )
+    print(
+        "* is on the front: no endpoint that may meet the limits is as good in dollars and seconds and better in one. "
+        "Dollars at list price, with the endpoint's own wordiness; 95 % intervals; joules are modeled, P50 [P5, P95]."
+    )
+    if hidden:
+        print(f"Joules: on a terminal of {JOULES_FROM} columns or more, or by --json.")
     notes = sorted({row["ttft_note"] for row in rows if row["ttft_note"]})
     if notes:
         print(f"Of another size than asked: {'; '.join(notes)}.")
 
 
-def workload_cells(row: Row) -> list[str]:
-    """One endpoint's row."""
+def workload_cells(row: Row, *, stacked: bool) -> list[Cell]:
+    """One endpoint's row; where lines are stacked its name has several."""
+    front = "* " if row["on_front"] else "  "
+    name = name_lines(row["endpoint_id"]) if stacked else (row["endpoint_id"],)
+    seconds = row["seconds_per_correct"]
     return [
-        "*" if row["on_front"] else "",
-        row["endpoint_id"],
-        _interval(row, "usd_per_correct", ("_lo", "_hi"), SCALE),
-        "-" if row["seconds_per_correct"] is None else number(row["seconds_per_correct"]),
+        (f"{front}{name[0]}", *(f"  {line}" for line in name[1:])),
+        _interval(row, "usd_per_correct", SCALE),
+        ("-" if seconds is None else number(seconds),),
         _modeled(row),
-        _interval(row, "ttft_ms", ("_lo", "_hi"), 1),
-        _interval(row, "quality", ("_lo", "_hi"), 1),
-        "met" if row["meets"] == "met" else row["limits"],
+        _interval(row, "ttft_ms", 1),
+        _interval(row, "quality", 100, " %"),
+        ("met",) if row["meets"] == "met" else tuple(row["limits"].replace(", ", ",\n").split("\n")),
     ]
 
 
-def _interval(row: Row, name: str, ends: tuple[str, str], scale: float) -> str:
-    value, lo, hi = row[name], *(row[f"{name}{end}"] for end in ends)
+def _interval(row: Row, name: str, scale: float, unit: str = "") -> Cell:
+    value, lo, hi = row[name], row[f"{name}_lo"], row[f"{name}_hi"]
     if value is None:
-        return "-"
-    shown = number(scale * value)
-    return shown if lo is None or hi is None else f"{shown} [{number(scale * lo)}, {number(scale * hi)}]"
+        return ("-",)
+    shown = f"{number(scale * value)}{unit}"
+    return (shown,) if lo is None or hi is None else (shown, f"[{number(scale * lo)}, {number(scale * hi)}]")
 
 
-def _modeled(row: Row) -> str:
+def _modeled(row: Row) -> Cell:
     p5, p50, p95 = (row[f"energy_j_per_correct_{p}"] for p in ("p5", "p50", "p95"))
     if p5 is None or p50 is None or p95 is None:
-        return "-"
-    return f"{number(p50)} [{number(p5)}, {number(p95)}] {row['evidence_grade']}"
+        return ("-",)
+    return (number(p50), f"[{number(p5)}, {number(p95)}]", f"grade {row['evidence_grade']}")
 
 
 def _title(name: str, asked: Mapping[str, float], limits: Mapping[str, Any]) -> str:

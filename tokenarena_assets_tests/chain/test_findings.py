@@ -29,7 +29,8 @@ def lake(tmp_path: Path) -> Lake:
 
 def found(lake: Lake, **tables: Sequence[Row]) -> dict[str, Row]:
     """The findings by name; tables not given are empty."""
-    put(lake, **(dict.fromkeys(tables_asked(), ()) | tables))
+    whole: dict[str, Sequence[Row]] = dict.fromkeys(tables_asked(), ())
+    put(lake, DAY, **whole | tables)
     answers = findings_of_day(DAY, lake)
     assert answers.schema == FINDINGS.polars_schema
     for rule, condition in FINDINGS.rules.items():
@@ -122,7 +123,7 @@ def test_bills_context_and_suspects_are_counted(lake: Lake) -> None:
         {"endpoint_id": B, "n_audited": 9, "bills_more_than_text": False},
         {"endpoint_id": C, "n_audited": 0, "bills_more_than_text": None},
     ]
-    context = [
+    context: list[Row] = [
         {"endpoint_id": A, "truncating": False},
         {"endpoint_id": B, "truncating": True},
         {"endpoint_id": C, "truncating": None},
@@ -331,7 +332,8 @@ def test_the_stored_query_gives_the_same_of_the_published_database(lake: Lake) -
     told = hostile_day(lake)
     earlier = DAY.fromordinal(DAY.toordinal() - 1)
     # Another day, on which all is different, changes nothing.
-    put(lake, earlier, **(dict.fromkeys(tables_asked(), ()) | {"blended_prices": [priced(A, "9"), priced(B, "1")]}))
+    others: dict[str, Sequence[Row]] = dict.fromkeys(tables_asked(), ())
+    put(lake, earlier, **others | {"blended_prices": [priced(A, "9"), priced(B, "1")]})
     lake.write("findings", DAY, findings_of_day(DAY, lake))
     home = Home(lake.root.parent)
     publish(home, [table_specs()[name] for name in (*tables_asked(), "findings")])

@@ -46,7 +46,7 @@ def ranks(presets: Sequence[str] = PRESETS, **tables: Sequence[Row]) -> pl.DataF
 
 def places(order: str, preset: str = "chat", **tables: Sequence[Row]) -> Places:
     """One order's rows by endpoint."""
-    found = ranks(**tables).filter(ranked_by=order, preset=preset)
+    found = ranks(PRESETS, **tables).filter(ranked_by=order, preset=preset)
     return {row["endpoint_id"]: row for row in found.to_dicts()}
 
 
