@@ -27,7 +27,7 @@ WORKLOAD = (
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        epilog="Examples: tokenarena leaderboard --preset rag --by ttft_ms; "
+        epilog="Example: tokenarena leaderboard --preset rag --by ttft_ms. Your workload: "
         "tokenarena leaderboard --input-tokens 8000 --output-tokens 300 --cached 0.7 --max-ttft-ms 800"
     )(leaderboard)
 

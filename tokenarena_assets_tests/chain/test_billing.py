@@ -16,6 +16,9 @@ from tokenarena_assets.chain.billing import billing_of_day, billing_requests, pr
 from tokenarena_assets.chain.catalog import sql_models
 from tokenarena_assets.chain.certificates import read_certificates
 from tokenarena_assets.chain.ingest import read_day
+from tokenarena_assets.chain.observe import observations
+from tokenarena_assets.chain.price_book import price_day, read_observations
+from tokenarena_assets.chain.round_prices import round_prices
 from tokenarena_assets.defs.audit.checks import conservation
 from tokenarena_assets.endpoints import Endpoint
 from tokenarena_assets.errors import NoEvidenceError
@@ -55,6 +58,9 @@ def audited(home: Home, folder: str = "") -> Audited:
     for name in ("probe_log", "round_log", "catalog_log"):
         lake.write(name, day, getattr(raw, name))
     lake.write("certificates", day, read_certificates(home, day))
+    lake.write("price_observation", day, observations(home, day, raw.catalog_log))
+    book = price_day(day, read_observations(lake, day)).book
+    lake.write("round_prices", day, round_prices(day, raw.catalog_log, book))
     for name in MODELS:
         sql_models()[name].run(lake, day)
     sample, endpoints = lake.read("billing_sample", day), lake.read("endpoints", day)

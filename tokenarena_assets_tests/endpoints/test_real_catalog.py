@@ -134,8 +134,8 @@ def test_deepseek_costs_twice_as_much_in_its_peak_hours(catalog: Catalog) -> Non
             "output": Decimal("3.96"),
         }
     monday, sunday = 0, 6
-    assert [share for _, share in price.shares_of_day(sunday)] == [1]
-    assert sum(share for rate, share in price.shares_of_day(monday) if rate is not price) == Decimal(7) / 24
+    assert [minutes for _, minutes in price.shares_of_day(sunday)] == [24 * 60]
+    assert sum(minutes for rate, minutes in price.shares_of_day(monday) if rate is not price) == 7 * 60
 
 
 @needs_prices
