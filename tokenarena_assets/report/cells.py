@@ -13,6 +13,7 @@ CONTEXT = "effective context"
 TRUNCATES = "TRUNCATES"
 FIDELITY = "fidelity"
 JOULES = "J per correct, modeled"
+OUTSIDE = "D"  # of the energy model
 REASONS_SHOWN = 4
 DEVIATES = ("suspect", "different")
 Row = Mapping[str, Any]
@@ -48,7 +49,7 @@ def leaderboard_cells(rows: Sequence[Row], scale: int) -> list[list[Cell]]:
             _rank(row),
             (str(row["endpoint_id"]),),
             _cost(row, scale),
-            _joules(row),
+            joules(row, row["energy_evidence_grade"]),
             _quality(row),
             _verdict(row),
             _fidelity(row),
@@ -154,12 +155,17 @@ def _cost(row: Row, scale: int) -> Cell:
     return (number(scale * value), f"[{number(scale * lo)}, {number(scale * hi)}]", f"n={n}")
 
 
-def _joules(row: Row) -> Cell:
-    """Modeled, so its P5 and P95 stand with it or nothing does."""
+def joules(row: Row, grade: str | None) -> Cell:
+    """Modeled joules per correct answer: P5 and P95 stand with the middle or nothing does.
+
+    Outside of the model (grade D) the interval stands alone: no middle is claimed.
+    """
     p5, p50, p95 = (row[f"energy_j_per_correct_{p}"] for p in ("p5", "p50", "p95"))
     if p5 is None or p50 is None or p95 is None:
         return ("-",)
-    return (number(p50), f"[{number(p5)}, {number(p95)}]", f"grade {row['energy_evidence_grade']}")
+    if grade == OUTSIDE:
+        return (f"{number(p5)} to {number(p95)}", f"grade {grade}")
+    return (number(p50), f"[{number(p5)}, {number(p95)}]", f"grade {grade}")
 
 
 def _with_interval(row: Row, name: str, unit: str) -> Cell:

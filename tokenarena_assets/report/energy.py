@@ -7,13 +7,14 @@ from typing import Any
 
 import polars as pl
 
+from tokenarena_assets.report.cells import OUTSIDE
 from tokenarena_assets.report.markdown import table
 
 Row = Mapping[str, Any]
 
 
 def modeled_interval(row: Row, name: str) -> str:
-    """`P50 [P5, P95]` of a modeled quantity; never the middle alone.
+    """`P50 [P5, P95]` of a modeled quantity, never the middle alone; outside of the model (grade D) the interval alone.
 
     Raises:
         ValueError: a middle without its interval.
@@ -23,6 +24,8 @@ def modeled_interval(row: Row, name: str) -> str:
         return "-"
     if p5 is None or p95 is None:
         raise ValueError(f"{name}: modeled energy is shown with its interval or not at all")
+    if row["evidence_grade"] == OUTSIDE:
+        return f"{p5:.3g} to {p95:.3g}"
     return f"{p50:.3g} [{p5:.3g}, {p95:.3g}]"
 
 

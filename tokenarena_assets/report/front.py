@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from tokenarena_assets.report.cells import OUTSIDE
 from tokenarena_assets.report.plots import COLOURS, DPI, as_markdown_image
 
 AS_PROBED = "as_probed"
@@ -26,13 +27,15 @@ def pareto(points: list[tuple[float, float]]) -> list[int]:
 def front_plot(costs: pl.DataFrame, energy: pl.DataFrame) -> str | None:
     """The day's endpoints as probed, in the widest domain; None where none has both figures.
 
-    The front joins the middles; where intervals overlap no order is claimed.
+    The front joins the middles; where intervals overlap no order is claimed. What is outside of the model (grade D) is
+    a cross of its intervals without a middle, and never on the front.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     keys = ["endpoint_id", "mix", "domain"]
-    both = costs.join(energy.select(*keys, pl.selectors.starts_with("energy_j_per_correct_p")), on=keys, how="inner")
+    figures = pl.selectors.starts_with("energy_j_per_correct_p")
+    both = costs.join(energy.select(*keys, figures, "evidence_grade"), on=keys, how="inner")
     known = both.filter(
         (pl.col("mix") == AS_PROBED)
         & pl.col("usd_per_correct_lo").is_not_null()
@@ -44,27 +47,22 @@ def front_plot(costs: pl.DataFrame, energy: pl.DataFrame) -> str | None:
     rows = known.filter(pl.col("domain") == domain).sort("endpoint_id").to_dicts()
     if not rows:
         return None
-    figure = Figure(figsize=(8.5, 5.0), layout="constrained", dpi=DPI)
+    figure = Figure(figsize=(11.0, 5.5), layout="constrained", dpi=DPI)
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     for number, row in enumerate(rows):
         _mark(axes, row, number)
-    points = [(row["usd_per_correct"], row["energy_j_per_correct_p50"]) for row in rows]
-    along = [points[i] for i in pareto(points)]
-    axes.plot(
-        *zip(*along, strict=True),
-        color="0.5",
-        linestyle="--",
-        linewidth=1,
-        zorder=0,
-        label="Pareto front of the middles",
-    )
+    inside = [row for row in rows if row["evidence_grade"] != OUTSIDE]
+    points = [(row["usd_per_correct"], row["energy_j_per_correct_p50"]) for row in inside]
+    if along := [points[i] for i in pareto(points)]:
+        usd, joules = zip(*along, strict=True)
+        axes.plot(usd, joules, color="0.5", linestyle="--", linewidth=1, zorder=0, label="Pareto front of the middles")
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("USD per correct answer, measured, 95 % interval")
     axes.set_ylabel("J per correct answer, MODELED, P5 to P95")
     axes.set_title(f"as probed, {domain}", fontsize=10)
-    axes.legend(fontsize=6, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     return as_markdown_image(figure, "dollars against modeled joules per correct answer")
 
 
@@ -76,7 +74,7 @@ def _mark(axes: Any, row: dict[str, Any], number: int) -> None:
         xerr=[[usd - row["usd_per_correct_lo"]], [row["usd_per_correct_hi"] - usd]],
         yerr=[[joules - row["energy_j_per_correct_p5"]], [row["energy_j_per_correct_p95"] - joules]],
         color=COLOURS[number % len(COLOURS)],
-        marker=MARKS[number // len(COLOURS) % len(MARKS)],
+        marker="" if row["evidence_grade"] == OUTSIDE else MARKS[number // len(COLOURS) % len(MARKS)],
         markersize=4,
         elinewidth=0.7,
         linestyle="none",

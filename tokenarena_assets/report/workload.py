@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tokenarena_assets.report.cells import Cell, number
+from tokenarena_assets.report.cells import Cell, joules, number
 from tokenarena_assets.report.terminal import name_lines, print_cells, terminal
 
 Row = Mapping[str, Any]
@@ -57,7 +57,7 @@ def workload_cells(row: Row, *, stacked: bool) -> list[Cell]:
         (f"{front}{name[0]}", *(f"  {line}" for line in name[1:])),
         _interval(row, "usd_per_correct", SCALE),
         ("-" if seconds is None else number(seconds),),
-        _modeled(row),
+        joules(row, row["evidence_grade"]),
         _interval(row, "ttft_ms", 1),
         _interval(row, "quality", 100, " %"),
         ("met",) if row["meets"] == "met" else tuple(row["limits"].replace(", ", ",\n").split("\n")),
@@ -70,13 +70,6 @@ def _interval(row: Row, name: str, scale: float, unit: str = "") -> Cell:
         return ("-",)
     shown = f"{number(scale * value)}{unit}"
     return (shown,) if lo is None or hi is None else (shown, f"[{number(scale * lo)}, {number(scale * hi)}]")
-
-
-def _modeled(row: Row) -> Cell:
-    p5, p50, p95 = (row[f"energy_j_per_correct_{p}"] for p in ("p5", "p50", "p95"))
-    if p5 is None or p50 is None or p95 is None:
-        return ("-",)
-    return (number(p50), f"[{number(p5)}, {number(p95)}]", f"grade {row['evidence_grade']}")
 
 
 def _title(name: str, asked: Mapping[str, float], limits: Mapping[str, Any]) -> str:

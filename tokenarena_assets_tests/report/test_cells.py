@@ -58,6 +58,10 @@ def test_modeled_energy_is_never_shown_as_a_point() -> None:
         assert line(**{f"energy_j_per_correct_{lost}": None})["J per correct, modeled"] == ("-",)
 
 
+def test_outside_of_the_energy_model_no_middle_is_claimed() -> None:
+    assert line(energy_evidence_grade="D")["J per correct, modeled"] == ("10.0 to 95.0", "grade D")
+
+
 def test_zero_correct_shows_its_bound() -> None:
     cells = line(
         rank=None, rank_lo=None, rank_hi=None, usd_per_correct=None, usd_per_correct_lo=0.0042, usd_per_correct_hi=None
