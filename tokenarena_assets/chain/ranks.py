@@ -169,42 +169,38 @@ def _badges(ranked: Sequence[Entry], higher_is_better: bool) -> dict[str, int]:
 
 def _cost(cards: Sequence[Row], costs: pl.DataFrame, preset: str) -> Order:
     """Dollars per correct answer, whose places `cost_per_correct` has."""
-    domain = cards[0]["domain"] if cards else None
-    own = {
-        row["endpoint_id"]: row
-        for row in costs.filter((pl.col("mix") == preset) & pl.col("domain").eq_missing(pl.lit(domain))).to_dicts()
-    }
-    entries, fixed = [], {}
-    for card in cards:
-        row = own.get(card["endpoint_id"])
-        if row is None:
-            entries.append(Entry(card["endpoint_id"], None, note="no graded answers"))
-            continue
-        fixed[card["endpoint_id"]] = row
-        value, lo, hi = (row[f"usd_per_correct{end}"] for end in ("", "_lo", "_hi"))
-        entries.append(Entry(card["endpoint_id"], value, lo, hi, row["n_items"], row["rank_note"]))
+    columns = ("usd_per_correct_lo", "usd_per_correct", "usd_per_correct_hi")
+    entries, fixed = _placed(cards, costs, preset, columns)
     return Order("usd_per_correct", "USD", False, PAIRED_BY_ITEM, entries, _nobody, by_preset=True, fixed=fixed)
 
 
 def _joules(cards: Sequence[Row], energy: pl.DataFrame, preset: str) -> Order:
     """Modeled joules per correct answer, whose places `energy_per_correct` has: only what is supported parts them."""
-    domain = cards[0]["domain"] if cards else None
-    own = {
-        row["endpoint_id"]: row
-        for row in energy.filter((pl.col("mix") == preset) & pl.col("domain").eq_missing(pl.lit(domain))).to_dicts()
-    }
-    entries, fixed = [], {}
-    for card in cards:
-        row = own.get(card["endpoint_id"])
-        if row is None:
-            entries.append(Entry(card["endpoint_id"], None, note="no graded answers"))
-            continue
-        fixed[card["endpoint_id"]] = {name: row[name] for name in ("rank", "rank_lo", "rank_hi")}
-        p5, p50, p95 = (row[f"energy_j_per_correct_{p}"] for p in ("p5", "p50", "p95"))
-        entries.append(Entry(card["endpoint_id"], p50, p5, p95, row["n_items"], row["rank_note"]))
+    columns = ("energy_j_per_correct_p5", "energy_j_per_correct_p50", "energy_j_per_correct_p95")
+    entries, fixed = _placed(cards, energy, preset, columns)
     return Order(
         "energy_j_per_correct", "J", False, SHARED_DRAWS, entries, _nobody, by_preset=True, modeled=True, fixed=fixed
     )
+
+
+def _placed(
+    cards: Sequence[Row], table: pl.DataFrame, preset: str, columns: tuple[str, str, str]
+) -> tuple[list[Entry], dict[str, Row]]:
+    """Entries and places of a table that has found its places itself; `columns`: lower, middle and upper figure."""
+    domain = cards[0]["domain"] if cards else None
+    wanted = table.filter((pl.col("mix") == preset) & pl.col("domain").eq_missing(pl.lit(domain)))
+    own = {row["endpoint_id"]: row for row in wanted.to_dicts()}
+    entries: list[Entry] = []
+    fixed: dict[str, Row] = {}
+    for name in (card["endpoint_id"] for card in cards):
+        row = own.get(name)
+        if row is None:
+            entries.append(Entry(name, None, note="no graded answers"))
+            continue
+        fixed[name] = {column: row.get(column) for column in PLACE}
+        lo, value, hi = (row[column] for column in columns)
+        entries.append(Entry(name, value, lo, hi, row["n_items"], row["rank_note"]))
+    return entries, fixed
 
 
 def _price(cards: Sequence[Row], blended: pl.DataFrame, preset: str) -> Order:

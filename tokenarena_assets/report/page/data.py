@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from tokenarena_assets import __version__
+from tokenarena_assets.chain.rank_tables import ORDERS
 from tokenarena_assets.errors import MissingTableError
 from tokenarena_assets.report.cells import evidence_note
 from tokenarena_assets.report.page.distributions import ttft
@@ -23,18 +24,6 @@ from tokenarena_assets.storage.rehearsal import BANNER
 
 FORMAT = 1  # of the data; the script reads this one
 NEEDED = ("leaderboard", "ranks", "endpoints", "rounds")
-# The first ones that a chooser asks for; orders that are not here come after them.
-ORDERS = (
-    "usd_per_correct",
-    "energy_j_per_correct",
-    "blended_usd_per_mtok",
-    "output_speed_tok_s",
-    "ttft_ms",
-    "e2e_p90_with_failures_ms",
-    "quality",
-    "fidelity",
-    "context_effective_tokens",
-)
 CATALOG = (
     "endpoint_id provider model model_family sku api quantization region is_embedded is_reference thinks "
     "context_tokens input_usd_per_mtok cached_input_usd_per_mtok output_usd_per_mtok fast_because note"
