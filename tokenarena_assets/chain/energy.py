@@ -15,11 +15,20 @@ import polars as pl
 from tokenarena_assets.chain.energy_tables import ENERGY_DAILY, ENERGY_IN_TIME, ENERGY_PAIRS, ENERGY_PER_CORRECT
 from tokenarena_assets.chain.in_time import deadlines_of
 from tokenarena_assets.chain.pooling import GENERATED_SUITES
-from tokenarena_assets.chain.rank import ALL, SHARES, domains_asked, unscored_domains
+from tokenarena_assets.chain.rank import (
+    ALL,
+    AS_PROBED,
+    SHARES,
+    domains_asked,
+    fresh_answers,
+    unscored_domains,
+    widest_domain,
+)
 from tokenarena_assets.endpoints.presets import Preset
 from tokenarena_assets.energy import (
     CPU,
     DEFAULT_SEED,
+    SUPPORTED,
     AnsweredItem,
     EndpointDraws,
     EnergyEndpoint,
@@ -41,10 +50,8 @@ from tokenarena_assets.energy import (
 from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.ranking import item_weights, shared_places
 
-AS_PROBED = "as_probed"
 N_DRAWS = 5_000
 MIN_CORRECT = 10  # below it no ratio is printed (energy note, section 2.6)
-SUPPORTED = 0.9
 LABEL = "modeled"
 HERE = "this machine"  # who serves the embedded fleet, whatever its catalog calls the providers
 UNKNOWN_SIZE = "large"  # of a model that no table has: the class whose prior is widest in the middle
@@ -251,9 +258,7 @@ def energy_per_correct(
     day: date, modeled: Model, answers: pl.DataFrame, endpoints: pl.DataFrame, presets: Sequence[Preset]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """`energy_per_correct` and `energy_pairs` of a day: of fresh generated items alone, as dollars per correct are."""
-    asked = answers.filter(pl.col("suite").is_in(GENERATED_SUITES)).with_columns(
-        domain=pl.col("suite").str.strip_prefix("quality_")
-    )
+    asked = fresh_answers(answers)
     unscored = unscored_domains(asked)
     family = dict(endpoints.sort("valid_from").select("endpoint_id", "model_family").iter_rows())
     names = sorted({name for _, name in modeled})
@@ -271,7 +276,7 @@ def energy_per_correct(
                 if found[name].because is None and modeled[mix.name, name].found is not None
             }
             rows += _mix_rows(day, mix, domain, found, draws, modeled)
-            if domain == domains[-1] if ALL in domains else domain == "math":
+            if domain == widest_domain(domains):
                 inside = {name: own for name, own in draws.items() if modeled[mix.name, name].is_comparable}
                 pairs += _pairs(day, mix.name, domain, inside, family)
     return ENERGY_PER_CORRECT.frame(rows), ENERGY_PAIRS.frame(pairs)
@@ -281,13 +286,11 @@ def energy_in_time(
     day: date, modeled: Model, answers: pl.DataFrame, waits: pl.DataFrame, presets: Sequence[Preset]
 ) -> pl.DataFrame:
     """Joules per correct answer that came within each deadline; an answer that came later earns nothing."""
-    asked = answers.filter(pl.col("suite").is_in(GENERATED_SUITES)).with_columns(
-        domain=pl.col("suite").str.strip_prefix("quality_")
-    )
+    asked = fresh_answers(answers)
     waited = asked.join(
         waits.select("endpoint_id", "suite", "item_id", "wait_s"), on=["endpoint_id", "suite", "item_id"], how="left"
     )
-    domain = domains_asked(asked)[-1] if ALL in domains_asked(asked) else "math"
+    domain = widest_domain(domains_asked(asked))
     names = sorted({name for _, name in modeled})
     rows: list[dict[str, object]] = []
     for deadline_s in deadlines_of(presets):

@@ -33,9 +33,7 @@ def cost_per_correct(
     shares, and is there where both were asked and code was run.
     """
     blended = blended.filter(pl.col("population") == PROBED)
-    asked = answers.filter(pl.col("suite").is_in(GENERATED_SUITES)).with_columns(
-        domain=pl.col("suite").str.strip_prefix("quality_")
-    )
+    asked = fresh_answers(answers)
     # What was billed and not answered costs and earns nothing; what was not billed is not there.
     graded = asked.filter(pl.col("correct").is_not_null() | (pl.col("cost_usd") > 0)).with_columns(
         pl.col("correct").fill_null(value=False)
@@ -59,6 +57,18 @@ def cost_per_correct(
         for row in _mix_rows(day, mix, domain, endpoints, frame, unscored)
     ]
     return COST_PER_CORRECT.frame(rows)
+
+
+def fresh_answers(answers: pl.DataFrame) -> pl.DataFrame:
+    """The answers to fresh generated items, with their domain."""
+    return answers.filter(pl.col("suite").is_in(GENERATED_SUITES)).with_columns(
+        domain=pl.col("suite").str.strip_prefix("quality_")
+    )
+
+
+def widest_domain(domains: Sequence[str]) -> str:
+    """`all` where both domains were asked and code was run, else math."""
+    return ALL if ALL in domains else "math"
 
 
 def domains_asked(asked: pl.DataFrame) -> list[str]:

@@ -1,6 +1,6 @@
 """Modeled energy of inference endpoints: intervals from public facts, fitted on energy that others measured."""
 
-from tokenarena_assets.energy.comparison import Comparison, compare
+from tokenarena_assets.energy.comparison import SUPPORTED, Comparison, compare
 from tokenarena_assets.energy.constants import CPU
 from tokenarena_assets.energy.disclosed import decode_energy_j_per_token, energy_from_throughput
 from tokenarena_assets.energy.draws import DEFAULT_SEED, EndpointDraws, EnergyDraws, draw_endpoint, energy_draws
@@ -22,6 +22,7 @@ __all__ = [
     "CPU",
     "DEFAULT_SEED",
     "MODEL_VERSION",
+    "SUPPORTED",
     "AnsweredItem",
     "Comparison",
     "EndpointDraws",

@@ -11,7 +11,7 @@ from tokenarena_assets.energy.interval import interval
 from tokenarena_assets.energy.records import Interval
 from tokenarena_assets.errors import TokenArenaError
 
-SUPPORTED = 0.9
+SUPPORTED = 0.9  # probability from which one endpoint is said to take less than another
 
 
 @dataclass(frozen=True)

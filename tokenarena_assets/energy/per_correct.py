@@ -13,7 +13,6 @@ from tokenarena_assets.energy.interval import interval
 from tokenarena_assets.energy.records import Interval
 from tokenarena_assets.energy.streams import Array, stream
 
-SUPPORTED = 0.9  # probability above which one endpoint is said to take less than another
 BLOCK = 32  # endpoints compared with all others at once
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import polars as pl
 
+from tokenarena_assets.chain.rank import AS_PROBED, widest_domain
 from tokenarena_assets.report.cells import OUTSIDE
 from tokenarena_assets.report.plots import COLOURS, DPI, as_markdown_image
 
-AS_PROBED = "as_probed"
 MARKS = "os^vD<>PX"
 
 
@@ -43,7 +43,7 @@ def front_plot(costs: pl.DataFrame, energy: pl.DataFrame) -> str | None:
         & (pl.col("usd_per_correct") > 0)
         & pl.col("energy_j_per_correct_p50").is_not_null()
     )
-    domain = "all" if "all" in known["domain"] else "math"
+    domain = widest_domain(known["domain"].to_list())
     rows = known.filter(pl.col("domain") == domain).sort("endpoint_id").to_dicts()
     if not rows:
         return None
