@@ -16,7 +16,7 @@ from tokenarena_assets.fleet.serving import serving
 from tokenarena_assets.probing.plan import PlanOptions
 from tokenarena_assets.probing.round import plan_round, run_round, today
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.storage.rawlog import RoundWriter, read_lines
 from tokenarena_assets.suites.suite import SuiteSizes
 
@@ -40,7 +40,7 @@ def main() -> None:
         path = writer.seal("complete")
         started = time.perf_counter()
         raw = read_day(home, day)
-        Lake(home.lake).write("probe_log", day, raw.probe_log)
+        ParquetLake(home.lake).write("probe_log", day, raw.probe_log)
         ours = time.perf_counter() - started
         started = time.perf_counter()
         target = Path(folder) / "limit.parquet"

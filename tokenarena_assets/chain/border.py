@@ -37,9 +37,7 @@ def read_border(lake: Lake, day: date) -> pl.DataFrame:
     days = [day - timedelta(days=back) for back in range(KNOWN_FOR_DAYS - 1, -1, -1)]
     sent = (pl.col("channel") == "border") & pl.col("counts") & (pl.col("outcome") != "not_sent")
     frames = [
-        pl.scan_parquet(lake.existing("fidelity_samples", each)).filter(sent).select(NEEDED).collect()
-        for each in days
-        if each in existing
+        lake.scan("fidelity_samples", each).filter(sent).select(NEEDED).collect() for each in days if each in existing
     ]
     empty = pl.DataFrame(schema=dict.fromkeys(NEEDED, pl.String()) | {"day": pl.Date()})
     return pl.concat([empty, *frames], how="vertical_relaxed")
@@ -50,11 +48,7 @@ def read_found(lake: Lake, day: date) -> dict[date, pl.DataFrame]:
     existing = set(lake.days("border_inputs"))
     days = [day - timedelta(days=back) for back in range(KNOWN_FOR_DAYS)]
     kept = pl.col("has_reference")
-    return {
-        each: pl.scan_parquet(lake.existing("border_inputs", each)).filter(kept).collect()
-        for each in days
-        if each in existing
-    }
+    return {each: lake.scan("border_inputs", each).filter(kept).collect() for each in days if each in existing}
 
 
 def border_inputs(day: date, asked: pl.DataFrame) -> pl.DataFrame:

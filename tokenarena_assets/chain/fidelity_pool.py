@@ -166,7 +166,7 @@ def _read(lake: Lake, day: date, endpoints: Collection[str] | None) -> pl.DataFr
         kept &= pl.col("endpoint_id").is_in(list(endpoints)) & pl.col("channel").is_in(
             ["sampled", "greedy", "logprobs"]
         )
-    return pl.scan_parquet(lake.existing("fidelity_samples", day)).filter(kept).select(*NEEDED, "counts").collect()
+    return lake.scan("fidelity_samples", day).filter(kept).select(*NEEDED, "counts").collect()
 
 
 def drawn(rows: pl.DataFrame, length: int) -> dict[str, Drawn]:

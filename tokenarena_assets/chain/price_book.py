@@ -49,10 +49,10 @@ class PriceDay:
 
 def read_observations(lake: Lake, day: date) -> pl.DataFrame:
     """`price_observation` of all days up to `day` that the lake has, :data:`NEEDED` columns."""
-    files = [lake.path(PRICE_OBSERVATION.name, each) for each in lake.days(PRICE_OBSERVATION.name) if each <= day]
-    if not files:
+    days = [each for each in lake.days(PRICE_OBSERVATION.name) if each <= day]
+    if not days:
         return PRICE_OBSERVATION.frame([]).select(NEEDED)
-    return pl.read_parquet(files, columns=list(NEEDED), hive_partitioning=False)
+    return lake.scan(PRICE_OBSERVATION.name, days).select(NEEDED).collect()
 
 
 def runs_of(seen: pl.DataFrame) -> tuple[list[Run], dict[str, list[date]]]:

@@ -41,7 +41,7 @@ def _day_of(lake: Lake, table: str, text: str | None) -> date:
         wanted = date.fromisoformat(text)
     except ValueError:
         raise TokenArenaError(f"--day: {text!r} is not a day", mend="write it as 2026-11-23") from None
-    lake.existing(table, wanted)
+    lake.files(table, wanted)
     return wanted
 
 
@@ -69,9 +69,9 @@ def list_prices(
     import polars as pl
 
     from tokenarena_assets.pricing.churn import name_key
-    from tokenarena_assets.storage.lake import Lake
+    from tokenarena_assets.storage.lake import lake_of
 
-    lake = Lake(Home.from_environment().lake)
+    lake = lake_of(Home.from_environment())
     on = _day_of(lake, "blended_prices", day)
     table = lake.read("blended_prices", on)
     presets = table["preset"].unique(maintain_order=True).to_list()
@@ -106,9 +106,9 @@ def history(endpoint: Endpoint, day: Day = None, as_json: Json = False) -> None:
     """Print every price of an endpoint as the book has it, and those that were held back."""
     import polars as pl
 
-    from tokenarena_assets.storage.lake import Lake
+    from tokenarena_assets.storage.lake import lake_of
 
-    lake = Lake(Home.from_environment().lake)
+    lake = lake_of(Home.from_environment())
     on = _day_of(lake, "price_book", day)
     of_endpoint = pl.col("endpoint_id") == endpoint
     rows = (
@@ -159,13 +159,13 @@ def as_of(
 ) -> None:
     """Print the price that a request of a size paid on a day, or at a moment."""
     from tokenarena_assets.pricing import price_as_of
-    from tokenarena_assets.storage.lake import Lake
+    from tokenarena_assets.storage.lake import lake_of
 
     try:
         moment = datetime.fromisoformat(on)
     except ValueError:
         raise TokenArenaError(f"{on!r} is no day or moment", mend="write 2026-07-01, or 2026-07-01T02:30") from None
-    lake = Lake(Home.from_environment().lake)
+    lake = lake_of(Home.from_environment())
     book_day = _day_of(lake, "price_book", known)
     found = price_as_of(
         lake.read("price_book", book_day),
@@ -197,9 +197,9 @@ def as_of(
 @app.command("churn", epilog="Example: tokenarena prices churn")
 def churn(day: Day = None, as_json: Json = False) -> None:
     """Print who leaves the first ten from one preset to another, and how alike the orders are."""
-    from tokenarena_assets.storage.lake import Lake
+    from tokenarena_assets.storage.lake import lake_of
 
-    lake = Lake(Home.from_environment().lake)
+    lake = lake_of(Home.from_environment())
     on = _day_of(lake, "preset_churn", day)
     rows = lake.read("preset_churn", on).to_dicts()
     for row in rows:
@@ -220,10 +220,10 @@ def fetch(as_json: Json = False) -> None:
     from tokenarena_assets.chain.observe import record_looks, wanted_endpoints
     from tokenarena_assets.chain.tables import CATALOG_LOG
     from tokenarena_assets.pricing.feeds import configured_feeds
-    from tokenarena_assets.storage.lake import Lake
+    from tokenarena_assets.storage.lake import lake_of
 
     home = Home.from_environment()
-    lake = Lake(home.lake)
+    lake = lake_of(home)
     days = lake.days("catalog_log")
     catalog = lake.read("catalog_log", days[-1]) if days else CATALOG_LOG.frame([])
     said = record_looks(home, datetime.now(UTC), configured_feeds(), wanted_endpoints(catalog))
@@ -246,13 +246,13 @@ def release(
 
     import polars as pl
 
-    from tokenarena_assets.storage.lake import Lake
+    from tokenarena_assets.storage.lake import lake_of
     from tokenarena_assets.storage.pricelog import append_release
 
     home = Home.from_environment()
     if not reason.strip():
         raise TokenArenaError("--reason is empty", mend="say why the price is right")
-    lake = Lake(home.lake)
+    lake = lake_of(home)
     on = _day_of(lake, "price_quarantine", None)
     held = (
         lake.read("price_quarantine", on)

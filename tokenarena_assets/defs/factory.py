@@ -64,7 +64,7 @@ def sql_asset(model: SqlModel, describe: Describe | None = None) -> dg.AssetsDef
         days = days_of(context)
         for day in days:
             model.run(arena.lake, day)
-        yield from finish(context, arena.lake, [model.spec], days, describe)
+        yield from finish(context, arena, [model.spec], days, describe)
 
     return _asset
 
@@ -96,20 +96,20 @@ def python_asset(
         days = days_of(context)
         for day in days:
             compute(arena, day)
-        yield from finish(context, arena.lake, [spec], days, describe)
+        yield from finish(context, arena, [spec], days, describe)
 
     return _asset
 
 
 def finish(
     context: dg.AssetExecutionContext,
-    lake: Lake,
+    arena: Arena,
     specs: Sequence[TableSpec],
     days: Sequence[date],
     describe: Describe | None = None,
 ) -> Iterator[dg.MaterializeResult]:
     """Report the partitions that a step has written: metadata by day, then the checks over all of them."""
-    home = Home(lake.root.parent)
+    home, lake = arena.home, arena.lake
     for spec in specs:
         for day in days:
             metadata = marked(home, partition_metadata(lake, spec, day) | (describe(lake, day) if describe else {}))
@@ -145,7 +145,7 @@ def partition_metadata(lake: Lake, spec: TableSpec, day: date) -> dict[str, Any]
     ]
     metadata: dict[str, Any] = {
         "dagster/partition_row_count": counted[0] if counted else 0,
-        "dagster/uri": str(lake.path(spec.name, day)),
+        "dagster/uri": lake.uri(spec.name, day),
         "dagster/column_schema": dg.TableSchema(columns=columns),
     }
     model = sql_models().get(spec.name)

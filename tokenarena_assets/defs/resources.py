@@ -11,7 +11,7 @@ from tokenarena_assets.endpoints import Catalog, Preset, catalog_path, load_cata
 from tokenarena_assets.recompute.in_force import record_in_force
 from tokenarena_assets.recompute.versions import versions_here
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import Lake, lake_of
 
 
 class Arena(dg.ConfigurableResource[None]):
@@ -30,7 +30,7 @@ class Arena(dg.ConfigurableResource[None]):
     @property
     def lake(self) -> Lake:
         """The lake in the home folder."""
-        return Lake(self.home.lake)
+        return lake_of(self.home)
 
     @property
     def catalog_path(self) -> Path:

@@ -15,7 +15,7 @@ from tokenarena_assets.chain.catalog import sql_models, table_specs
 from tokenarena_assets.explain.exchange import Exchange
 from tokenarena_assets.explain.rows import Link, ModelRows
 from tokenarena_assets.explain.sources import RAW_TABLES, Input, source_of
-from tokenarena_assets.storage.lake import Lake, parquet_scan
+from tokenarena_assets.storage.lake import Lake
 
 # Columns that tell whose a row is: what two tables share of them joins rows where nothing better is known.
 IDENTITY = ("day", "round_id", "request_id", "raw_file", "raw_line", "endpoint_id", "suite", "item_id")
@@ -69,12 +69,8 @@ class Tracer:
     @cached_property
     def database(self) -> duckdb.DuckDBPyConnection:
         """A view of each table over its days up to the traced one."""
-        connection = duckdb.connect()
-        connection.execute("set timezone = 'UTC'")
-        for name in table_specs():
-            if files := [self.lake.path(name, day) for day in self.lake.days(name) if day <= self.day]:
-                connection.execute(f'create view "{name}" as from {parquet_scan(files)}')
-        return connection
+        days = {name: [day for day in self.lake.days(name) if day <= self.day] for name in table_specs()}
+        return self.lake.connect({name: of for name, of in days.items() if of})
 
     @cached_property
     def tables(self) -> set[str]:

@@ -29,7 +29,7 @@ from tokenarena_assets.probing.certificate import OVER_BUDGET_MEND, Budget, void
 from tokenarena_assets.probing.plan import PlanOptions
 from tokenarena_assets.probing.round import plan_round, run_round, today
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import lake_of
 from tokenarena_assets.storage.rawlog import rounds_of
 from tokenarena_assets.storage.rehearsal import RehearsalError, read_marker, write_marker
 from tokenarena_assets.suites.suite import SUITES, SuiteSizes
@@ -314,8 +314,8 @@ def _alone(home: Home) -> Iterator[None]:
 
 
 def _has_tables(home: Home, day: date) -> bool:
-    lake = Lake(home.lake)
-    return all(lake.path(name, day).exists() for name in table_specs())
+    lake = lake_of(home)
+    return all(lake.has(name, day) for name in table_specs())
 
 
 def _ask(home: Home, rehearsal: Rehearsal, day_number: int, fleet: Fleet, say: Say, budget: Budget | None) -> int:

@@ -242,13 +242,11 @@ def _earlier_partitions(
     home: Home, table: str, columns: Sequence[str], day: date, days: int
 ) -> Iterator[list[tuple[Any, ...]]]:
     """The rows of a table by day, of as many `days` before `day` as there are, the newest first."""
-    if not (home.lake / table).is_dir():
-        return
     # polars takes half a second to load, which most commands can do without.
-    from tokenarena_assets.storage.lake import Lake  # noqa: PLC0415
+    from tokenarena_assets.storage.lake import lake_of  # noqa: PLC0415
 
-    lake = Lake(home.lake)
+    lake = lake_of(home)
     for back in range(1, days + 1):
         earlier = day - timedelta(days=back)
-        if lake.path(table, earlier).exists():
-            yield lake.read(table, earlier).select(columns).rows()
+        if lake.has(table, earlier):
+            yield lake.read(table, earlier, columns).rows()

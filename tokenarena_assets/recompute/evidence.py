@@ -11,7 +11,7 @@ from pathlib import Path
 from tokenarena_assets.errors import NoEvidenceError
 from tokenarena_assets.snapshot.withhold import Withheld, withheld_of
 from tokenarena_assets.storage.home import REHEARSAL_MARKER, Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import Lake, lake_of
 from tokenarena_assets.storage.rawlog import read_lines, rounds_of
 
 
@@ -38,7 +38,7 @@ class Evidence:
     @classmethod
     def of_home(cls, home: Home) -> Evidence:
         """The evidence and the tables of a home."""
-        return cls(home.root, Lake(home.lake))
+        return cls(home.root, lake_of(home))
 
     def days(self) -> list[date]:
         """Days that were materialized, in order.

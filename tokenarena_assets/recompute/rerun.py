@@ -18,7 +18,7 @@ from tokenarena_assets.recompute.evidence import Evidence, broken_seals, empty_h
 from tokenarena_assets.recompute.in_force import in_force
 from tokenarena_assets.recompute.versions import differences, versions_here
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import Lake, lake_of
 
 TIMED_OUT = "code_timeout"
 NOT_RUN = "not_run"
@@ -79,10 +79,10 @@ def recompute(evidence: Evidence, days: Sequence[date] | None, folder: Path, say
         found.broken += broken_seals(evidence, day)
     chunks = _chunks(evidence.home, needed, found)
     home = empty_home(evidence, folder)
-    _take_earlier(evidence, Lake(home.lake), needed, found)
+    _take_earlier(evidence, lake_of(home), needed, found)
     say(f"recomputing {len(needed)} day(s) from raw evidence in {folder}")
-    _run(_Rerun(evidence, Lake(home.lake), home, chunks, found, say))
-    found.tables = compare_all(evidence.tables, Lake(home.lake), asked, found)
+    _run(_Rerun(evidence, lake_of(home), home, chunks, found, say))
+    found.tables = compare_all(evidence.tables, lake_of(home), asked, found)
     return found
 
 

@@ -37,7 +37,7 @@ from tokenarena_assets.snapshot.manifest import (
 from tokenarena_assets.snapshot.raw import Copied, copy_day
 from tokenarena_assets.snapshot.withhold import Policy, redact_frame
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import Lake, ParquetLake, lake_of
 from tokenarena_assets.storage.publish import build_portable
 from tokenarena_assets.storage.rawlog import open_plain
 from tokenarena_assets.suites.items import CANARY
@@ -72,7 +72,7 @@ def build(
         MissingTableError: a day was not materialized.
         SnapshotError: `output` is there already, or a key or a path of this machine would have been published.
     """
-    lake = Lake(home.lake)
+    lake = lake_of(home)
     known = lake.days("round_log")
     chosen = sorted(set(days)) if days is not None else known
     if not chosen or any(day not in known for day in chosen):
@@ -117,12 +117,12 @@ def _fill(home: Home, lake: Lake, days: list[date], folder: Path, policy: Policy
     return manifest
 
 
-def _only(folder: Path, days: list[date]) -> Lake:
+def _only(folder: Path, days: list[date]) -> ParquetLake:
     """The lake of the folder, without the days that only windows need."""
     return _DaysOf(folder / TABLES, set(days))
 
 
-class _DaysOf(Lake):
+class _DaysOf(ParquetLake):
     def __init__(self, root: Path, days: set[date]) -> None:
         super().__init__(root)
         self._days = days
@@ -154,7 +154,7 @@ def _copy_other_evidence(home: Home, days: list[date], folder: Path) -> None:
 
 
 def _write_tables(lake: Lake, days: list[date], folder: Path, policy: Policy) -> None:
-    published = Lake(folder / TABLES)
+    published = ParquetLake(folder / TABLES)
     back = windows()
     for name in table_specs():
         for day in lake.days(name):
@@ -163,12 +163,7 @@ def _write_tables(lake: Lake, days: list[date], folder: Path, policy: Policy) ->
                 continue
             frame = lake.read(name, day)
             shown = redact_frame(name, day, frame, policy)
-            if shown.equals(frame):
-                target = published.path(name, day)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(lake.path(name, day), target)
-            else:
-                published.write(name, day, shown)
+            published.write(name, day, shown)
             if day in days:
                 _write_json(shown, folder / "json" / name / f"day={day.isoformat()}.jsonl")
 

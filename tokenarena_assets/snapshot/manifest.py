@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.recompute.evidence import Evidence, sha256_of
 from tokenarena_assets.snapshot.withhold import NEED_TEXTS
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.storage.rawlog import open_plain
 
 MANIFEST = "MANIFEST.json"
@@ -197,7 +197,7 @@ def evidence_of(folder: Path, *, trusted: bool = False) -> Evidence:
     without_texts = bool(manifest.withheld.get("texts"))
     return Evidence(
         root=root,
-        tables=Lake(root / TABLES),
+        tables=ParquetLake(root / TABLES),
         rewritten=frozenset(entry.path for entry in manifest.files if entry.rewritten),
         taken=NEED_TEXTS if without_texts else (),
         without_texts=without_texts,

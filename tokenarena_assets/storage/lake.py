@@ -1,9 +1,14 @@
-"""The Parquet lake: one file a table and day, replaced whole, so that a re-run is idempotent."""
+"""The lake: tables by day, each partition replaced whole, so that a re-run is idempotent.
+
+Whatever keeps the partitions hands them out as Parquet files that hold the rows of their day and nothing else; all
+reading is of those files. A store decides only which files those are, and how a new one takes the place of the old.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -12,24 +17,120 @@ import polars as pl
 
 from tokenarena_assets.errors import MissingTableError
 from tokenarena_assets.storage.files import replacing
+from tokenarena_assets.storage.home import Home
+
+Days = date | Sequence[date]
+MEMORY_LIMIT = "1GB"  # of each connection: a day must fit a small machine
 
 
-class Lake:
-    """Tables as `<root>/<table>/day=<day>/part-0.parquet`."""
+class Lake(ABC):
+    """Tables by day. One writer replaces a partition at a time; readers see the old one or the new one, whole."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    @property
+    @abstractmethod
+    def spill(self) -> Path:
+        """Where DuckDB puts what does not fit into memory."""
 
-    def path(self, table: str, day: date) -> Path:
-        """Where the partition of a day lies."""
-        return self.root / table / f"day={day.isoformat()}" / "part-0.parquet"
+    @abstractmethod
+    def days(self, table: str) -> list[date]:
+        """The days that `table` has, in order."""
 
-    def existing(self, table: str, day: date) -> Path:
-        """The partition of a day.
+    @abstractmethod
+    def files(self, table: str, days: Days) -> list[str]:
+        """The Parquet files that hold exactly the rows of `days`, by path or address.
+
+        Raises:
+            MissingTableError: one of them has not been materialized.
+        """
+
+    @abstractmethod
+    def lasting(self, table: str) -> list[str]:
+        """What a view of all days reads that outlives this process: files, or patterns of them."""
+
+    @abstractmethod
+    def uri(self, table: str, day: date) -> str:
+        """Where the partition lies, or would lie, for a person to read."""
+
+    @property
+    @abstractmethod
+    def places(self) -> list[str]:
+        """The folders in which all of these files lie."""
+
+    @abstractmethod
+    def replacing(self, table: str, day: date) -> AbstractContextManager[Path]:
+        """A path for a Parquet file that takes the place of the partition when the block ends well."""
+
+    @abstractmethod
+    def version(self, table: str, day: date) -> str:
+        """Other whenever the partition was written anew.
 
         Raises:
             MissingTableError: it has not been materialized.
         """
+
+    def has(self, table: str, day: date) -> bool:
+        """Whether the partition has been materialized."""
+        return day in self.days(table)
+
+    def scan(self, table: str, days: Days) -> pl.LazyFrame:
+        """The rows of `days`, of which only what is asked for is read.
+
+        Raises:
+            MissingTableError: one of them has not been materialized.
+        """
+        return pl.scan_parquet(
+            self.files(table, days),
+            hive_partitioning=False,
+            glob=False,
+            missing_columns="insert",
+            extra_columns="ignore",
+        )
+
+    def read(self, table: str, day: date, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """The partition of a day as a frame, or the named columns of it.
+
+        Raises:
+            MissingTableError: it has not been materialized.
+        """
+        rows = self.scan(table, day)
+        return (rows if columns is None else rows.select(columns)).collect()
+
+    def write(self, table: str, day: date, frame: pl.DataFrame) -> None:
+        """Replace the partition of a day."""
+        with self.replacing(table, day) as temporary:
+            frame.write_parquet(temporary, compression="zstd")
+
+    def connect(self, tables: Mapping[str, Days] | None = None) -> duckdb.DuckDBPyConnection:
+        """An in-memory DuckDB with a view of the named days of each table.
+
+        Raises:
+            MissingTableError: one of them has not been materialized.
+        """
+        connection = duckdb.connect()
+        connection.execute("set timezone = 'UTC'")
+        connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")  # beyond it goes to disk, beside the tables
+        connection.execute(f"set temp_directory = {_text(str(self.spill))}")
+        for table, days in (tables or {}).items():
+            connection.execute(f'create view "{table}" as from {parquet_scan(self.files(table, days))}')
+        return connection
+
+
+class ParquetLake(Lake):
+    """Tables as `<root>/<table>/day=<day>/part-0.parquet`; no service, no lock."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def spill(self) -> Path:
+        """Where DuckDB puts what does not fit into memory."""
+        return self.root / ".spill"
+
+    def path(self, table: str, day: date) -> Path:
+        """Where the partition of a day lies, or would lie."""
+        return self.root / table / f"day={day.isoformat()}" / "part-0.parquet"
+
+    def _existing(self, table: str, day: date) -> Path:
         path = self.path(table, day)
         if not path.exists():
             raise MissingTableError(
@@ -43,32 +144,56 @@ class Lake:
         folders = (self.root / table).glob("day=*/part-0.parquet")
         return sorted(date.fromisoformat(path.parent.name.removeprefix("day=")) for path in folders)
 
-    def read(self, table: str, day: date) -> pl.DataFrame:
-        """The partition of a day as a frame."""
-        return pl.read_parquet(self.existing(table, day), hive_partitioning=False)
+    def has(self, table: str, day: date) -> bool:
+        """Whether the partition has been materialized."""
+        return self.path(table, day).exists()
 
-    def write(self, table: str, day: date, frame: pl.DataFrame) -> Path:
-        """Replace the partition of a day."""
-        with self.replacing(table, day) as temporary:
-            frame.write_parquet(temporary, compression="zstd")
-        return self.path(table, day)
+    def files(self, table: str, days: Days) -> list[str]:
+        """The file of each of `days`.
+
+        Raises:
+            MissingTableError: one of them has not been materialized.
+        """
+        return [str(self._existing(table, day)) for day in ([days] if isinstance(days, date) else days)]
+
+    def lasting(self, table: str) -> list[str]:
+        """A pattern: days that come later are seen too."""
+        return [f"{self.root}/{table}/day=*/part-0.parquet"]
+
+    def uri(self, table: str, day: date) -> str:
+        """The path of the file."""
+        return str(self.path(table, day))
+
+    @property
+    def places(self) -> list[str]:
+        """The root."""
+        return [str(self.root)]
+
+    def version(self, table: str, day: date) -> str:
+        """When the partition was written.
+
+        Raises:
+            MissingTableError: it has not been materialized.
+        """
+        return str(self._existing(table, day).stat().st_mtime_ns)
 
     @contextmanager
     def replacing(self, table: str, day: date) -> Iterator[Path]:
-        """A path to write a partition to; it takes the partition's place when the block ends well."""
+        """A temporary file beside the partition that takes its place when the block ends well."""
         with replacing(self.path(table, day)) as temporary:
             yield temporary
 
-    def connect(self, tables: dict[str, date] | None = None) -> duckdb.DuckDBPyConnection:
-        """An in-memory DuckDB with a view of each named table's partition."""
-        connection = duckdb.connect()
-        connection.execute("set timezone = 'UTC'")
-        for table, day in (tables or {}).items():
-            connection.execute(f'create view "{table}" as from {parquet_scan([self.existing(table, day)])}')
-        return connection
+
+def lake_of(home: Home) -> Lake:
+    """The tables of a home."""
+    return ParquetLake(home.lake)
 
 
-def parquet_scan(paths: list[Path]) -> str:
+def parquet_scan(files: Sequence[Path | str]) -> str:
     """A `read_parquet` call over files whose day column is in the file, not in the path."""
-    quoted = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+    quoted = ", ".join(_text(str(file)) for file in files)
     return f"read_parquet([{quoted}], hive_partitioning = false, union_by_name = true)"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

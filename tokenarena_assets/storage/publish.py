@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import re
 import shutil
 import tempfile
@@ -17,7 +18,7 @@ import sqlglot
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage.files import replacing
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake, parquet_scan
+from tokenarena_assets.storage.lake import Lake, ParquetLake, lake_of, parquet_scan
 from tokenarena_assets.storage.rehearsal import BANNER
 from tokenarena_assets.storage.sqlmodels import models_folder
 from tokenarena_assets.storage.tables import Column, TableSpec
@@ -41,7 +42,7 @@ def publish(home: Home, specs: Sequence[TableSpec]) -> dict[str, int]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with replacing(home.database) as temporary:
             temporary.unlink(missing_ok=True)
-            counts = _build(Lake(home.lake), temporary, specs, rehearsal=home.is_rehearsal)
+            counts = _build(lake_of(home), temporary, specs, rehearsal=home.is_rehearsal)
             leftover = _wal(temporary)
             if leftover.exists():
                 raise TokenArenaError(
@@ -57,7 +58,7 @@ def _wal(database: Path) -> Path:
     return database.with_name(database.name + ".wal")
 
 
-def build_portable(folder: Path, lake: Lake, specs: Sequence[TableSpec], *, rehearsal: bool) -> Path:
+def build_portable(folder: Path, lake: ParquetLake, specs: Sequence[TableSpec], *, rehearsal: bool) -> Path:
     """`tokenarena.duckdb` in `folder`, for a lake inside of it: the same tables give the same bytes, on any machine.
 
     Marts are native tables; large tables are views over Parquet by paths relative to the folder, so that a shell must
@@ -84,7 +85,8 @@ def _build(
         connection.execute(f"attach '{target}' as published (storage_version '{STORAGE_VERSION}')")
         connection.execute("use published")
         for spec in specs:
-            if files := [lake.path(spec.name, day) for day in lake.days(spec.name)]:
+            if days := lake.days(spec.name):
+                files = lake.files(spec.name, days) if spec.published == "table" else lake.lasting(spec.name)
                 counts[spec.name] = _add_table(connection, spec, files, rehearsal=rehearsal, relative_to=relative_to)
         _add_macros(connection, counts.keys())
         connection.execute("use memory")
@@ -111,7 +113,7 @@ def _named(query: sqlglot.exp.Expr) -> set[str]:
 def _add_table(
     connection: duckdb.DuckDBPyConnection,
     spec: TableSpec,
-    files: list[Path],
+    files: list[str],
     *,
     rehearsal: bool,
     relative_to: Path | None,
@@ -122,13 +124,8 @@ def _add_table(
         rows += f", {str(rehearsal).lower()} as {REHEARSAL}"
         columns = (*columns, Column(REHEARSAL, REHEARSAL_COMMENT))
     if spec.published == "view":
-        folder = files[0].parent.parent
-        if relative_to is not None:
-            shown = [str(file.relative_to(relative_to)) for file in files]
-        else:
-            shown = [f"{folder}/day=*/part-0.parquet"]
-        scan = f"read_parquet([{', '.join(map(_text, shown))}], hive_partitioning = false, union_by_name = true)"
-        connection.execute(f'create view "{name}" as {rows} from {scan}')
+        shown = files if relative_to is None else [os.path.relpath(file, relative_to) for file in files]
+        connection.execute(f'create view "{name}" as {rows} from {parquet_scan(shown)}')
     else:
         order = ", ".join(dict.fromkeys(("day", *spec.key)))
         connection.execute(f'create table "{name}" as {rows} from {parquet_scan(files)} order by {order}')
@@ -172,17 +169,17 @@ def open_published(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
 def _connect_or_copy(home: Home, folder: Path) -> duckdb.DuckDBPyConnection:
     if not _wal(home.database).exists():
         try:
-            return _connect(home.database, home.lake, folder)
+            return _connect(home.database, lake_of(home), folder)
         except duckdb.Error as error:
             in_use = "lock on file" in str(error) or "already attached" in str(error)  # elsewhere, or in this process
             if not in_use:
                 raise
     copy = folder / home.database.name
     shutil.copyfile(home.database, copy)
-    return _connect(copy, home.lake, folder)
+    return _connect(copy, lake_of(home), folder)
 
 
-def _connect(database: Path, lake: Path, spill: Path) -> duckdb.DuckDBPyConnection:
+def _connect(database: Path, lake: Lake, spill: Path) -> duckdb.DuckDBPyConnection:
     # Attached, not opened: within one process, two connections to one path would share an instance and its settings.
     connection = duckdb.connect()
     try:
@@ -190,7 +187,7 @@ def _connect(database: Path, lake: Path, spill: Path) -> duckdb.DuckDBPyConnecti
         connection.execute(f"attach {_text(str(database))} as tokenarena (read_only)")
         connection.execute("use tokenarena")
         connection.execute(f"set temp_directory = {_text(str(spill))}")
-        connection.execute(f"set allowed_directories = [{_text(str(lake))}]")
+        connection.execute(f"set allowed_directories = [{', '.join(map(_text, lake.places))}]")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
     except duckdb.Error:

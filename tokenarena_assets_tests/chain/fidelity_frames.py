@@ -25,7 +25,7 @@ from tokenarena_assets.chain.fidelity_tables import (
     FIDELITY_SAMPLES,
 )
 from tokenarena_assets.checks.profile import profile_table
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.storage.tables import TableSpec
 
 DAY = date(2026, 11, 25)
@@ -172,7 +172,7 @@ def judged(
 def breaches(spec: TableSpec, frame: pl.DataFrame, day: date = DAY) -> dict[str, int]:
     """Rules of a table that rows break, and how many."""
     with tempfile.TemporaryDirectory() as folder:
-        lake = Lake(Path(folder))
+        lake = ParquetLake(Path(folder))
         lake.write(spec.name, day, frame)
         profile = profile_table(lake, spec, day)
     assert profile.columns == profile.expected_columns

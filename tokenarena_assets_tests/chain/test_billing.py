@@ -29,7 +29,7 @@ from tokenarena_assets.probing.round import plan_round, run_round, today
 from tokenarena_assets.report.audit import billing_rows, evidence_rows
 from tokenarena_assets.report.markdown import table
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.suites.suite import SuiteSizes
 from tokenarena_assets.tokens import TokenCounter, TokenizerFiles
 from tokenarena_assets.tokens.gguf import tokenizer_of_gguf
@@ -53,7 +53,7 @@ Audited = tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]
 
 def audited(home: Home, folder: str = "") -> Audited:
     """Sample, counted answers, audit and evidence of today's rounds."""
-    day, lake = today(), Lake(home.lake)
+    day, lake = today(), ParquetLake(home.lake)
     raw = read_day(home, day)
     for name in ("probe_log", "round_log", "catalog_log"):
         lake.write(name, day, getattr(raw, name))

@@ -11,7 +11,7 @@ import pytest
 
 from tokenarena_assets.chain.border import border_figures, border_inputs, read_border, read_found
 from tokenarena_assets.chain.fidelity_tables import BORDER_INPUTS
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets_tests.chain.fidelity_frames import (
     DAY,
     Model,
@@ -85,7 +85,7 @@ def test_an_outcome_without_a_token_is_a_token_of_its_own() -> None:
 
 
 def test_after_thirty_days_it_is_searched_anew(tmp_path: object) -> None:
-    lake = Lake(tmp_path)  # type: ignore[arg-type]
+    lake = ParquetLake(tmp_path)  # type: ignore[arg-type]
     for back, name in ((30, "old"), (29, "kept"), (0, "new")):
         lake.write("fidelity_samples", ago(back), asked("search", name, "ab", ago(back)))
     assert set(border_inputs(DAY, read_border(lake, DAY))["prompt_id"]) == {"kept", "new"}
@@ -137,7 +137,7 @@ def test_the_channel_is_part_of_the_day_and_of_nobodys_verdict() -> None:
 
 
 def test_only_inputs_with_a_reference_are_read_back(tmp_path: object) -> None:
-    lake = Lake(tmp_path)  # type: ignore[arg-type]
+    lake = ParquetLake(tmp_path)  # type: ignore[arg-type]
     whole = pl.concat([asked("search", "x", "ab"), asked("reference", "x", "ab" * 50), asked("search", "y", "ab")])
     lake.write("border_inputs", DAY, border_inputs(DAY, whole))
     (frame,) = read_found(lake, DAY).values()

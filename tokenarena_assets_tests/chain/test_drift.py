@@ -14,7 +14,7 @@ import pytest
 from tokenarena_assets.chain.drift import change_points_of, drift_days, read_drift
 from tokenarena_assets.chain.drift_tables import CHANGE_POINTS
 from tokenarena_assets.checks.profile import profile_table
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets_tests.sql_models.frames import frame
 
 START = date(2026, 11, 1)
@@ -127,14 +127,14 @@ def test_order_of_rows_does_not_matter() -> None:
 
 
 def test_the_table_obeys_its_rules(tmp_path: Path) -> None:
-    lake, day = Lake(tmp_path), START + timedelta(days=19)
+    lake, day = ParquetLake(tmp_path), START + timedelta(days=19)
     lake.write("change_points", day, judged())
     profile = profile_table(lake, CHANGE_POINTS, day)
     assert not [rule for rule in profile.rules if rule.violations]
 
 
 def test_the_window_is_of_sixty_days_that_exist(tmp_path: Path) -> None:
-    lake, day = Lake(tmp_path), START + timedelta(days=70)
+    lake, day = ParquetLake(tmp_path), START + timedelta(days=70)
     for back in (0, 3, 59, 60):
         each = day - timedelta(days=back)
         lake.write("drift_daily", each, frame("drift_daily", [{"endpoint_id": "a", "model_family": "m"}], each))

@@ -14,7 +14,7 @@ from tokenarena_assets.chain.catalog import table_specs
 from tokenarena_assets.chain.findings import findings_of_day, questions, tables_asked
 from tokenarena_assets.chain.rank_tables import FINDINGS
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.storage.publish import open_published, publish, rows_of, run_query
 from tokenarena_assets_tests.sql_models.frames import DAY, Row, put
 
@@ -23,11 +23,11 @@ HOSTILE = "p/{0}{:.1f}%s$day'\"--\n[red]@a", "q/{}%'';drop@b"
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "arena" / "lake")
+def lake(tmp_path: Path) -> ParquetLake:
+    return ParquetLake(tmp_path / "arena" / "lake")
 
 
-def found(lake: Lake, **tables: Sequence[Row]) -> dict[str, Row]:
+def found(lake: ParquetLake, **tables: Sequence[Row]) -> dict[str, Row]:
     """The findings by name; tables not given are empty."""
     whole: dict[str, Sequence[Row]] = dict.fromkeys(tables_asked(), ())
     put(lake, DAY, **whole | tables)
@@ -49,7 +49,7 @@ def figures(row: Row) -> tuple[Any, ...]:
     return (*(None if end is None else pytest.approx(end) for end in ends), row["n"], row["endpoints"])
 
 
-def test_of_empty_tables_nothing_can_be_told(lake: Lake) -> None:
+def test_of_empty_tables_nothing_can_be_told(lake: ParquetLake) -> None:
     told = found(lake)
     assert set(told) == set(questions())
     for name, row in told.items():
@@ -72,7 +72,7 @@ def answers(endpoint_id: str, right: Sequence[bool], suite: str = "quality_math"
     return [own | {"item_id": f"i{i}", "correct": each} for i, each in enumerate(right)]
 
 
-def test_accuracy_spread_is_paired_by_item(lake: Lake) -> None:
+def test_accuracy_spread_is_paired_by_item(lake: ParquetLake) -> None:
     # 24 shared items: 20 that only A has right, 1 that only B has, 3 alike.
     first, other = [True] * 20 + [False] + [True] * 3, [False] * 20 + [True] + [True] * 3
     graded = answers(A, first) + answers(B, other) + answers(B, [True] * 40, "quality_code")
@@ -95,14 +95,14 @@ def test_accuracy_spread_is_paired_by_item(lake: Lake) -> None:
     ],
 )
 def test_accuracy_spread_without_spread_has_no_interval(
-    lake: Lake, first: list[bool], other: list[bool], supported: bool
+    lake: ParquetLake, first: list[bool], other: list[bool], supported: bool
 ) -> None:
     scorecard = [card(A, quality=1.0), card(B, quality=0.0)]
     row = found(lake, scorecard=scorecard, answers=answers(A, first) + answers(B, other))["accuracy_spread"]
     assert (row["value"], row["value_lo"], row["value_hi"], row["supported"]) == (100.0, None, None, supported)
 
 
-def test_accuracy_spread_that_is_none_on_shared_items(lake: Lake) -> None:
+def test_accuracy_spread_that_is_none_on_shared_items(lake: ParquetLake) -> None:
     scorecard = [card(A, quality=0.9), card(B, quality=0.5)]
     alike = answers(A, [True, False, True]) + answers(B, [True, True, False])
     row = found(lake, scorecard=scorecard, answers=alike)["accuracy_spread"]
@@ -117,7 +117,7 @@ def test_accuracy_spread_that_is_none_on_shared_items(lake: Lake) -> None:
     assert (row["value"], row["n"]) == (None, 0)
 
 
-def test_bills_context_and_suspects_are_counted(lake: Lake) -> None:
+def test_bills_context_and_suspects_are_counted(lake: ParquetLake) -> None:
     bills = [
         {"endpoint_id": A, "n_audited": 9, "bills_more_than_text": True},
         {"endpoint_id": B, "n_audited": 9, "bills_more_than_text": False},
@@ -148,7 +148,7 @@ def test_bills_context_and_suspects_are_counted(lake: Lake) -> None:
     assert told["suspects"]["detail"] == f"d/m@d: different!; {B}: suspect!"
 
 
-def test_none_counted_is_an_answer_and_no_doubt(lake: Lake) -> None:
+def test_none_counted_is_an_answer_and_no_doubt(lake: ParquetLake) -> None:
     bills = [{"endpoint_id": A, "n_audited": 9, "bills_more_than_text": False}]
     told = found(lake, billing_audit=bills, context_daily=[{"endpoint_id": A, "truncating": False}])
     for name in ("bills_more_than_text", "context_truncated"):
@@ -156,7 +156,7 @@ def test_none_counted_is_an_answer_and_no_doubt(lake: Lake) -> None:
         assert told[name]["headline"].startswith("0 of 1 endpoints")
 
 
-def test_changed_this_week(lake: Lake) -> None:
+def test_changed_this_week(lake: ParquetLake) -> None:
     def event(endpoint_id: str, verdict: str, days_ago: int | None = None, number: int = 1) -> Row:
         on = None if days_ago is None else DAY.fromordinal(DAY.toordinal() - days_ago)
         claim = None if on is None else f"changed {days_ago} days ago."
@@ -184,7 +184,7 @@ def pair(a: str, b: str, p5: float, p50: float, p95: float, p_a_less: float, mix
     return own | told | {"ratio_p5": p5, "ratio_p50": p50, "ratio_p95": p95}
 
 
-def test_energy_spread_is_the_widest_pair_either_way(lake: Lake) -> None:
+def test_energy_spread_is_the_widest_pair_either_way(lake: ParquetLake) -> None:
     pairs = [
         pair(A, B, 0.1, 0.25, 0.5, 0.99),
         pair(A, "d/m@d", 1.0, 3.0, 9.0, 0.05),
@@ -206,7 +206,7 @@ def compared(endpoint_id: str, gap: float | None, verdict: str, kind: str = "own
     return own | ends | {"fidelity_n_prompts": 80, "claim": "x"}
 
 
-def test_fidelity_gap_is_to_a_reference_and_no_consensus(lake: Lake) -> None:
+def test_fidelity_gap_is_to_a_reference_and_no_consensus(lake: ParquetLake) -> None:
     rows = [
         compared(A, 12.0, "different"),
         compared(B, 3.0, "consistent"),
@@ -227,7 +227,7 @@ def moved(n_out: int | None, a: str, b: str, out: str | None, **given: Any) -> R
     return own | {"n_out": n_out, "n_in": n_out, "preset_a": a, "preset_b": b, "out_endpoints": out} | given
 
 
-def test_churn_of_the_first_ten(lake: Lake) -> None:
+def test_churn_of_the_first_ten(lake: ParquetLake) -> None:
     listed = {"population": "market", "ordered_by": "blended_usd_per_mtok"}
     rows = [
         moved(1, "chat", "rag", A),
@@ -248,7 +248,7 @@ def test_churn_of_the_first_ten(lake: Lake) -> None:
     assert figures(found(lake, preset_churn=[moved(0, "chat", "rag", None)])["top_ten_churn"])[0] == 0.0
 
 
-def test_no_answer_in_time(lake: Lake) -> None:
+def test_no_answer_in_time(lake: ParquetLake) -> None:
     def waited(endpoint_id: str, p: float | None, domain: str = "all", deadline: float = 30.0) -> Row:
         own = {"endpoint_id": endpoint_id, "domain": domain, "deadline_s": deadline, "n_asked": 50}
         return own | ({} if p is None else {"p_no_answer": p, "p_no_answer_lo": 0.9 * p, "p_no_answer_hi": 1.1 * p})
@@ -267,7 +267,7 @@ def priced(endpoint_id: str, usd: str, preset: str = "chat", population: str = "
     return own | {"blended_usd_per_mtok": Decimal(usd)}
 
 
-def test_price_spread_is_within_a_model_of_those_probed(lake: Lake) -> None:
+def test_price_spread_is_within_a_model_of_those_probed(lake: ParquetLake) -> None:
     rows = [
         priced(A, "0.3"),
         priced(B, "0.12"),
@@ -287,7 +287,7 @@ def tailed(endpoint_id: str, p90: float | None, n: int, suite: str = "speed", no
     return size | {"e2e_p90_with_failures_ms": p90, "e2e_p90_with_failures_note": note}
 
 
-def test_tail_latency_spread_is_of_one_size_and_one_tool(lake: Lake) -> None:
+def test_tail_latency_spread_is_of_one_size_and_one_tool(lake: ParquetLake) -> None:
     imported = "imported:aiperf"
     scorecard = [card(A), card(B), card("d/m@d", latency_suite=imported), card(C) | {"model_family": "n"}]
     latency = [tailed(A, 900.0, 64), tailed(B, 300.0, 48), tailed("d/m@d", 1.0, 99, imported), tailed(C, 9e9, 64)]
@@ -302,7 +302,7 @@ def test_tail_latency_spread_is_of_one_size_and_one_tool(lake: Lake) -> None:
     assert row["headline"] == "cannot tell the spread of tails within a model: 9 probes, 44 needed"
 
 
-def hostile_day(lake: Lake) -> dict[str, Row]:
+def hostile_day(lake: ParquetLake) -> dict[str, Row]:
     """Every finding is about two endpoints whose names are no names."""
     first, second = HOSTILE
     return found(
@@ -321,14 +321,14 @@ def hostile_day(lake: Lake) -> dict[str, Row]:
     )
 
 
-def test_names_in_findings_are_only_text(lake: Lake) -> None:
+def test_names_in_findings_are_only_text(lake: ParquetLake) -> None:
     told = hostile_day(lake)
     assert told["price_spread"]["headline"] == f"{HOSTILE[0]} costs 2.0 times as much for chat as {HOSTILE[1]}"
     assert told["top_ten_churn"]["endpoints"] == [HOSTILE[0]]
     assert [name for name, row in told.items() if row["value"] is None] == ["market_price_churn"]
 
 
-def test_the_stored_query_gives_the_same_of_the_published_database(lake: Lake) -> None:
+def test_the_stored_query_gives_the_same_of_the_published_database(lake: ParquetLake) -> None:
     told = hostile_day(lake)
     earlier = DAY.fromordinal(DAY.toordinal() - 1)
     # Another day, on which all is different, changes nothing.

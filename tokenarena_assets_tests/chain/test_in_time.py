@@ -11,7 +11,7 @@ import pytest
 from tokenarena_assets.chain.in_time import deadlines_of, in_time_of_day
 from tokenarena_assets.endpoints import Preset, embedded_presets_path, load_presets
 from tokenarena_assets.report.audit import in_time_rows
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets_tests.sql_models.frames import DAY, Row, at, frame, put, result
 
 PRESETS = load_presets(embedded_presets_path())
@@ -50,7 +50,7 @@ def answered(item: str, counted: int, outcome: str = "correct", cost_usd: float 
 
 
 def test_waits_hold_the_retries_before_the_answer(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = ParquetLake(tmp_path)
     requests = [
         attempt("quick", 1, "ok", e2e_ms=800.0),
         attempt("limited", 1, "http_429"),

@@ -20,7 +20,7 @@ from tokenarena_assets.pricing import ListPrice, price_as_of
 from tokenarena_assets.pricing.feeds import Entry, Fetched, PriceFeed, configured_feeds
 from tokenarena_assets.pricing.observation import Wanted
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets_tests.sql_models.frames import DAY, Row, catalog_row, frame
 
 MARKET = 195
@@ -150,8 +150,8 @@ def test_a_book_as_of_a_day_answers_by_day_size_and_hour() -> None:
     assert price("p/m@nobody", DAY) is None
 
 
-def lake_of(tmp_path: Path, *rows: tuple[int, str, str, str | None]) -> Lake:
-    lake, whole = Lake(tmp_path / "lake"), seen(*rows)
+def lake_of(tmp_path: Path, *rows: tuple[int, str, str, str | None]) -> ParquetLake:
+    lake, whole = ParquetLake(tmp_path / "lake"), seen(*rows)
     for day in sorted(set(whole["day"])):
         lake.write("price_observation", day, whole.filter(pl.col("day") == day))
     return lake

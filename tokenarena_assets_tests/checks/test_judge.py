@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from tokenarena_assets.checks.profile import KINDS, TableProfile, profile_table
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.storage.tables import Column, TableSpec
 from tokenarena_assets_tests.checks.tables import BAD, DAY, GOOD, SPEC, shots
 
@@ -22,7 +22,7 @@ def judging() -> Any:
 
 
 def profiled(tmp_path: Path, frame: pl.DataFrame, spec: TableSpec = SPEC) -> TableProfile:
-    lake = Lake(tmp_path)
+    lake = ParquetLake(tmp_path)
     lake.write(spec.name, DAY, frame)
     return profile_table(lake, spec, DAY)
 

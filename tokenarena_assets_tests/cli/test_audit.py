@@ -13,7 +13,7 @@ from tokenarena_assets.chain.billing import _unaudited
 from tokenarena_assets.cli import app
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.storage.publish import publish
 
 DAY = date(2026, 11, 23)
@@ -23,7 +23,7 @@ SPECS = [BILLING_AUDIT, BILLING_EVIDENCE, ANSWERS_IN_TIME, NO_ANSWER_DAILY]
 @pytest.fixture
 def published() -> Home:
     home = Home.from_environment()
-    lake = Lake(home.lake)
+    lake = ParquetLake(home.lake)
     evidence = {
         "day": DAY,
         "endpoint_id": "p/m@s",

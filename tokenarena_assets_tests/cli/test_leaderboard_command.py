@@ -14,7 +14,7 @@ from tokenarena_assets.chain.catalog import table_specs
 from tokenarena_assets.cli import app
 from tokenarena_assets.errors import ConfigError, MissingTableError, TokenArenaError
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.storage.publish import publish
 from tokenarena_assets_tests.report.rows import leaderboard_row
 from tokenarena_assets_tests.sql_models.frames import DAY, Row, at, put, schemas
@@ -59,7 +59,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     usd = {"input_usd_per_mtok": Decimal(1), "output_usd_per_mtok": Decimal(4), "service_tier": "standard"}
     times = {"ttft_p50_ms": 200.0, "ttft_p50_lo_ms": 190.0, "ttft_p50_hi_ms": 210.0, "suite": "speed"}
     put(
-        Lake(home.lake),
+        ParquetLake(home.lake),
         leaderboard=shown,
         ranks=ranked(),
         scorecard=[{"endpoint_id": GOOD} | good, {"endpoint_id": HOSTILE} | good | {"context_advertised_tokens": 99}],

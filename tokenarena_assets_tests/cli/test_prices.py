@@ -21,7 +21,7 @@ from tokenarena_assets.endpoints import embedded_presets_path, load_presets
 from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.pricing import ListPrice
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.storage.pricelog import read_looks, read_releases
 from tokenarena_assets_tests.sql_models.frames import DAY, Row, frame
 
@@ -38,7 +38,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     said = {"endpoint_id": HELD, "service_tier": "standard", "feed": "litellm", "price_json": price}
     place = {"observation_id": "o", "raw_file": "f", "raw_line": 1, "observed_at": datetime(2026, 11, 23, tzinfo=UTC)}
     made = price_day(DAY, frame("price_observation", [said | place | {"is_probed": False, "is_embedded": False}]))
-    lake = Lake(home.lake)
+    lake = ParquetLake(home.lake)
     lake.write("price_book", DAY, made.book)
     lake.write("price_quarantine", DAY, made.quarantine)
     presets = load_presets(embedded_presets_path())
@@ -111,7 +111,7 @@ def test_fetch_tells_of_a_feed_that_fails(home: Home, monkeypatch: pytest.Monkey
 
 
 def test_release_puts_what_was_held_into_the_next_book(home: Home) -> None:
-    quarantine = Lake(home.lake).read("price_quarantine", DAY).filter(state="held")
+    quarantine = ParquetLake(home.lake).read("price_quarantine", DAY).filter(state="held")
     assert quarantine["endpoint_id"].to_list() == [HELD]
     (released,) = rows("release", HELD, "--reason", "seen on the provider's page")
     assert released["input_usd_per_mtok"] == 9

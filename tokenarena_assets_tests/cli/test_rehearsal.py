@@ -13,7 +13,7 @@ from tokenarena_assets.chain.catalog import table_specs
 from tokenarena_assets.cli import app
 from tokenarena_assets.fleet.rehearsal import Asked, begin, new_rehearsal
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.storage.publish import publish
 from tokenarena_assets.storage.rehearsal import BANNER, RehearsalError
 from tokenarena_assets_tests.report.rows import leaderboard_row
@@ -65,7 +65,7 @@ def test_real_rounds_are_refused_with_a_way_out(home: Home, command: tuple[str, 
 
 def test_what_is_shown_says_so(home: Home) -> None:
     rows = [leaderboard_row(day=DAY, is_embedded=True)]
-    Lake(home.lake).write("leaderboard", DAY, frame("leaderboard", rows, DAY))
+    ParquetLake(home.lake).write("leaderboard", DAY, frame("leaderboard", rows, DAY))
     publish(home, list(table_specs().values()))
     shown = invoke("leaderboard")
     assert said(shown, to_people=True)
@@ -83,7 +83,9 @@ def test_what_is_shown_says_so(home: Home) -> None:
 
 def test_a_real_home_is_silent(home: Home) -> None:
     home.rehearsal_marker.unlink()
-    Lake(home.lake).write("leaderboard", DAY, frame("leaderboard", [leaderboard_row(day=DAY, is_embedded=True)], DAY))
+    ParquetLake(home.lake).write(
+        "leaderboard", DAY, frame("leaderboard", [leaderboard_row(day=DAY, is_embedded=True)], DAY)
+    )
     publish(home, list(table_specs().values()))
     shown = [invoke("leaderboard"), invoke("sql", "select rehearsal from leaderboard")]
     assert not any(BANNER in result.stdout + result.stderr for result in shown)

@@ -21,7 +21,7 @@ from tokenarena_assets.probing.certificate import BUDGET_VARIABLE
 from tokenarena_assets.probing.round import today
 from tokenarena_assets.report.page import default_path
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.storage.publish import open_published
 from tokenarena_assets.storage.rawlog import RoundWriter
 from tokenarena_assets_tests.evidence import RealRound, certificate_line, write_certificates, write_round
@@ -84,7 +84,7 @@ def failure_text(result: dg.ExecuteInProcessResult) -> str:
 
 
 def tables(home: Home, day: date) -> dict[str, pl.DataFrame]:
-    lake = Lake(home.lake)
+    lake = ParquetLake(home.lake)
     return {name: lake.read(name, day) for name in table_specs()}
 
 
@@ -314,7 +314,7 @@ def test_materialization_metadata_tells_rows_schema_and_lineage(
     assert "[" in intervals
     shown = result.asset_materializations_for_node("leaderboard")[0].metadata["leaderboard"].value
     assert "### chat" in shown
-    assert f"n={Lake(home.lake).read('leaderboard', PAST)['quality_n'][0]}" in shown
+    assert f"n={ParquetLake(home.lake).read('leaderboard', PAST)['quality_n'][0]}" in shown
 
 
 def test_a_day_whose_round_holds_nothing_becomes_empty_tables(

@@ -17,7 +17,7 @@ from tokenarena_assets.defs.fidelity import assets
 from tokenarena_assets.defs.fidelity.checks import conservation
 from tokenarena_assets.defs.resources import Arena
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.storage.rehearsal import write_marker
 from tokenarena_assets_tests.chain.fidelity_frames import Model, Row, samples
 from tokenarena_assets_tests.sql_models.frames import at, frame
@@ -67,7 +67,7 @@ def endpoints_of(day: date) -> pl.DataFrame:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("arena")
-    lake = Lake(root / "lake")
+    lake = ParquetLake(root / "lake")
     for day in DAYS:
         lake.write("requests", day, requests_of(day))
         lake.write("endpoints", day, endpoints_of(day))
@@ -99,7 +99,7 @@ def evaluated(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], dg.Ass
 
 def test_every_table_of_both_days_is_made_and_keeps_its_rules(home: Path, result: dg.ExecuteInProcessResult) -> None:
     assert result.success
-    lake = Lake(home / "lake")
+    lake = ParquetLake(home / "lake")
     for spec in FIDELITY_TABLES:
         assert lake.days(spec.name) == DAYS
         for kind in ("schema", "nulls", "keys", "ranges"):
@@ -108,7 +108,7 @@ def test_every_table_of_both_days_is_made_and_keeps_its_rules(home: Path, result
 
 def test_the_second_day_pools_the_first(home: Path, result: dg.ExecuteInProcessResult) -> None:
     assert result.success
-    lake = Lake(home / "lake")
+    lake = ParquetLake(home / "lake")
     first, second = (lake.read("fidelity_daily", day).filter(endpoint_id="same/m@s").to_dicts()[0] for day in DAYS)
     assert (first["fidelity_n_samples"], second["fidelity_n_samples"]) == (60, 120)
     assert (first["fidelity_self_floor_split"], second["fidelity_self_floor_split"]) == ("repeats", "days")
@@ -160,7 +160,7 @@ def test_border_inputs_read_the_thirty_days_that_they_are_known_for() -> None:
 def test_in_a_home_of_rehearsals_every_row_says_so_of_endpoints_asked_nothing_too(tmp_path: Path) -> None:
     home, day = Home(tmp_path), DAYS[0]
     write_marker(home, {})
-    lake = Lake(home.lake)
+    lake = ParquetLake(home.lake)
     lake.write("requests", day, requests_of(day).filter(suite="speed"))
     lake.write("endpoints", day, endpoints_of(day))
     assert materialize(tmp_path, [day]).success

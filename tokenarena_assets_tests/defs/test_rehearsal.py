@@ -19,7 +19,7 @@ from tokenarena_assets.endpoints import embedded_catalog_path, load_catalog
 from tokenarena_assets.probing.plan import PlanOptions
 from tokenarena_assets.probing.round import plan_round, today
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.storage.publish import open_published, run_query
 from tokenarena_assets.storage.rawlog import RoundWriter, rounds_of
 from tokenarena_assets.storage.rehearsal import BANNER, RehearsalError, write_marker
@@ -118,7 +118,7 @@ def test_every_page_of_a_partition_says_so(home: Home) -> None:
 
 def test_the_metadata_of_tables_say_so(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(factory, "check_results", lambda *_: [])
-    lake, day = Lake(home.lake), today()
+    lake, day = ParquetLake(home.lake), today()
     row: dict[str, Any] = dict.fromkeys(ROUND_LOG.column_names)
     row |= {"day": day, "round_id": "r", "state": "complete", "raw_file": "f", "raw_rows": 0}
     lake.write("round_log", day, ROUND_LOG.frame([row]))
@@ -134,7 +134,7 @@ def test_the_metadata_of_tables_say_so(home: Home, monkeypatch: pytest.MonkeyPat
 def test_many_days_are_published_by_one_run(home: Home) -> None:
     days = [today() - timedelta(days=back) for back in (1, 0)]
     for day in days:
-        Lake(home.lake).write("round_log", day, ROUND_LOG.frame([]))
+        ParquetLake(home.lake).write("round_log", day, ROUND_LOG.frame([]))
     with materializing(home, log="problems") as run:
         assert run(days, assets=["published_database"])
     with open_published(home) as connection:

@@ -17,7 +17,7 @@ from tokenarena_assets.cli import app
 from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.importing import TOOLS
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.storage.publish import publish
 from tokenarena_assets_tests.importing.files import DAY, FIXTURES, written
 from tokenarena_assets_tests.importing.test_llmperf import response
@@ -51,7 +51,7 @@ def table(query: str) -> list[dict[str, Any]]:
 
 def make_tables(home: Home) -> None:
     """What `tokenarena run --day` makes of the day, without Dagster around it."""
-    lake, raw = Lake(home.lake), read_day(home, DAY)
+    lake, raw = ParquetLake(home.lake), read_day(home, DAY)
     for name in ("probe_log", "round_log", "catalog_log"):
         lake.write(name, DAY, getattr(raw, name))
     lake.write("certificates", DAY, read_certificates(home, DAY))

@@ -36,7 +36,7 @@ from tokenarena_assets.probing.record import ProbeRecord
 from tokenarena_assets.probing.round import plan_of_cut_off, plan_round, today
 from tokenarena_assets.probing.spend import Booked, cut_back
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.suites.fidelity.border import BorderState
 from tokenarena_assets.suites.suite import FIDELITY_SUITES, SuiteSizes
 from tokenarena_assets_tests.probing.rounds import Ran, endpoint, run
@@ -275,7 +275,7 @@ def test_a_round_that_was_cut_off_goes_on_as_it_was_planned(
     assert ran.plan.manifest["before"]["slot"] == 11
     _cut_off(ran, 5)
     # Other rounds, other tables and the hour of the day change nothing about it.
-    lake, yesterday = Lake(home.lake), today() - timedelta(days=1)
+    lake, yesterday = ParquetLake(home.lake), today() - timedelta(days=1)
     unfit = [r["sample"]["prompt_id"] for r in ran.records if r["suite"] == "sampled"][:1]
     lake.write("fidelity_prompts", yesterday, pl.DataFrame({"model_family": ["m"], "prompt_id": unfit, "fit": [False]}))
     _at(monkeypatch, 22)
@@ -426,7 +426,7 @@ def test_border_inputs_are_cut_first_and_parity_last() -> None:
 
 def _tables(home: Home, **tables: tuple[int, dict[str, list[Any]]]) -> None:
     for name, (days_ago, columns) in tables.items():
-        Lake(home.lake).write(name, DAY - timedelta(days=days_ago), pl.DataFrame(columns))
+        ParquetLake(home.lake).write(name, DAY - timedelta(days=days_ago), pl.DataFrame(columns))
 
 
 UNFIT: dict[str, list[Any]] = {

@@ -32,7 +32,7 @@ from tokenarena_assets.probing.round import plan_of_cut_off, plan_round, run_rou
 from tokenarena_assets.probing.spend import booked_spend
 from tokenarena_assets.storage.files import append_line
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.storage.rawlog import RoundWriter, certificates_path, encoded
 from tokenarena_assets.suites.suite import SuiteSizes
 from tokenarena_assets_tests.probing.rounds import QUICK, Ran, endpoint, run
@@ -350,7 +350,7 @@ def test_what_is_known_decides_how_a_search_begins(home: Home) -> None:
             "status": ["ok", "undefined"],
         }
     )
-    Lake(home.lake).write("context_daily", date(2026, 11, 20), frame)
+    ParquetLake(home.lake).write("context_daily", date(2026, 11, 20), frame)
     asked = [endpoint(name, context_tokens=1024) for name in ("a", "b")]
 
     def modes(day: date) -> list[tuple[str, int | None]]:

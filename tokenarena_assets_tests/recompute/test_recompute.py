@@ -16,7 +16,7 @@ from tokenarena_assets.recompute.evidence import Evidence
 from tokenarena_assets.recompute.in_force import record_in_force
 from tokenarena_assets.recompute.rerun import Recomputed, recompute
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.storage.rawlog import read_lines, rounds_of
 from tokenarena_assets_tests.evidence import Materialized
 
@@ -48,7 +48,7 @@ def test_what_was_tampered_with_is_named(materialized: Materialized, tmp_path: P
     record["timing"]["ttft_ms"] -= 0.25
     lines[at] = json.dumps(record).encode()
     log.write_bytes(zstandard.compress(b"\n".join(lines) + b"\n"))
-    lake = Lake(home.lake)
+    lake = ParquetLake(home.lake)
     board = lake.read("leaderboard", day)
     victim = board.row(0, named=True)
     here = (pl.col("preset") == victim["preset"]) & (pl.col("endpoint_id") == victim["endpoint_id"])

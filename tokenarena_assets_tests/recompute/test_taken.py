@@ -13,7 +13,7 @@ from tokenarena_assets.recompute import rerun
 from tokenarena_assets.recompute.evidence import Evidence
 from tokenarena_assets.recompute.rerun import Recomputed, compare_all
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 
 DAY = date(2026, 11, 2)
 
@@ -37,13 +37,15 @@ def graded(request_id: str, outcome: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def lakes(tmp_path: Path) -> tuple[Evidence, Lake]:
-    return Evidence(tmp_path / "published", Lake(tmp_path / "published" / "lake")), Lake(tmp_path / "ours")
+def lakes(tmp_path: Path) -> tuple[Evidence, ParquetLake]:
+    return Evidence(tmp_path / "published", ParquetLake(tmp_path / "published" / "lake")), ParquetLake(
+        tmp_path / "ours"
+    )
 
 
 def run(
     monkeypatch: pytest.MonkeyPatch,
-    lakes: tuple[Evidence, Lake],
+    lakes: tuple[Evidence, ParquetLake],
     published: dict[str, str],
     ours: dict[str, str],
     again: dict[str, str],
@@ -67,7 +69,7 @@ def run(
 
 
 def test_a_time_out_that_passes_the_second_time_is_no_difference(
-    monkeypatch: pytest.MonkeyPatch, lakes: tuple[Evidence, Lake]
+    monkeypatch: pytest.MonkeyPatch, lakes: tuple[Evidence, ParquetLake]
 ) -> None:
     same = {"a": "correct", "b": "wrong"}
     found, asked, differing = run(monkeypatch, lakes, same, same | {"a": "code_timeout"}, same)
@@ -75,7 +77,9 @@ def test_a_time_out_that_passes_the_second_time_is_no_difference(
     assert (found.timing, found.taken, differing) == ([], {}, 0)
 
 
-def test_one_that_does_not_is_named_and_taken(monkeypatch: pytest.MonkeyPatch, lakes: tuple[Evidence, Lake]) -> None:
+def test_one_that_does_not_is_named_and_taken(
+    monkeypatch: pytest.MonkeyPatch, lakes: tuple[Evidence, ParquetLake]
+) -> None:
     published, ours = {"a": "code_timeout", "b": "wrong"}, {"a": "correct", "b": "wrong"}
     found, _, differing = run(monkeypatch, lakes, published, ours, ours)
     assert found.timing == ["2026-11-02 a"]
@@ -84,7 +88,7 @@ def test_one_that_does_not_is_named_and_taken(monkeypatch: pytest.MonkeyPatch, l
 
 
 def test_code_that_was_not_run_on_one_side_is_taken(
-    monkeypatch: pytest.MonkeyPatch, lakes: tuple[Evidence, Lake]
+    monkeypatch: pytest.MonkeyPatch, lakes: tuple[Evidence, ParquetLake]
 ) -> None:
     published, ours = {"a": "correct", "b": "wrong"}, {"a": "not_run", "b": "not_run"}
     found, asked, differing = run(monkeypatch, lakes, published, ours, ours)
@@ -93,7 +97,7 @@ def test_code_that_was_not_run_on_one_side_is_taken(
     assert differing == 0
 
 
-def test_another_grade_stays_a_difference(monkeypatch: pytest.MonkeyPatch, lakes: tuple[Evidence, Lake]) -> None:
+def test_another_grade_stays_a_difference(monkeypatch: pytest.MonkeyPatch, lakes: tuple[Evidence, ParquetLake]) -> None:
     published, ours = {"a": "correct", "b": "code_timeout"}, {"a": "wrong", "b": "code_timeout"}
     found, _, differing = run(monkeypatch, lakes, published, ours, ours)
     assert found.taken == {}

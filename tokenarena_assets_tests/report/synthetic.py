@@ -15,7 +15,7 @@ import polars as pl
 
 from tokenarena_assets.chain.catalog import table_specs
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.storage.publish import publish
 from tokenarena_assets.storage.tables import TableSpec
 
@@ -48,7 +48,7 @@ def synthetic_home(
     energy: bool = True,
 ) -> Home:
     """Fill and publish a home; `text` stands wherever text from outside does. The same arguments give the same rows."""
-    made = _Synthetic(Lake(home.lake), endpoints, probes, text)
+    made = _Synthetic(ParquetLake(home.lake), endpoints, probes, text)
     for back in reversed(range(days)):
         made.ranks(LAST - timedelta(days=back), energy=energy)
         made.fidelity(LAST - timedelta(days=back))
@@ -64,7 +64,7 @@ def synthetic_home(
 
 
 class _Synthetic:
-    def __init__(self, lake: Lake, endpoints: int, probes: int, text: str) -> None:
+    def __init__(self, lake: ParquetLake, endpoints: int, probes: int, text: str) -> None:
         self.lake, self.probes, self.text = lake, probes, text
         self.random = np.random.default_rng(20261123)
         self.ids = [f"synthetic-{i % 23:02}/model-{i % 17:02}-{'abcdefghij'[i % 10]}@sku-{i}" for i in range(endpoints)]

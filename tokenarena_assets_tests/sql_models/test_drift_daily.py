@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets_tests.sql_models.frames import Row, at, put, result
 
 A, B = "p/m@a", "p/m@b"
@@ -27,8 +27,8 @@ EMPTY: dict[str, list[Row]] = {
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "lake")
+def lake(tmp_path: Path) -> ParquetLake:
+    return ParquetLake(tmp_path / "lake")
 
 
 def endpoint(endpoint_id: str = A, hour: int = 1, **given: Any) -> Row:
@@ -56,18 +56,18 @@ def answer(request_id: str, suite: str = "quality_math", correct: bool | None = 
     }
 
 
-def view(lake: Lake, **tables: list[Row]) -> list[Row]:
+def view(lake: ParquetLake, **tables: list[Row]) -> list[Row]:
     put(lake, **(EMPTY | {"endpoints": [endpoint()]} | tables))
     return result(lake, "drift_daily")
 
 
-def test_an_endpoint_without_figures_is_there_with_nulls(lake: Lake) -> None:
+def test_an_endpoint_without_figures_is_there_with_nulls(lake: ParquetLake) -> None:
     (row,) = view(lake)
     known = {name for name, value in row.items() if value is not None}
     assert known == {"day", "endpoint_id", "model_family"}
 
 
-def test_figures_of_fidelity_are_those_of_the_day(lake: Lake) -> None:
+def test_figures_of_fidelity_are_those_of_the_day(lake: ParquetLake) -> None:
     own = {"endpoint_id": A, "fidelity": 99.0, "fidelity_day": 97.5, "fidelity_day_n_prompts": 40}
     channels = {"greedy_rate_per_1k": 3.0, "greedy_n_prompts": 100, "logprob_lt_nats": 0.2, "logprob_n_prompts": 10}
     more = {"parity_compared": 12, "parity_mismatched": 1, "border_tv": 0.1, "border_n_prompts": 20}
@@ -77,7 +77,7 @@ def test_figures_of_fidelity_are_those_of_the_day(lake: Lake) -> None:
     assert (row["parity_mismatched"], row["parity_n"], row["border_tv"], row["border_n"]) == (1, 12, 0.1, 20)
 
 
-def test_math_and_code_stand_apart(lake: Lake) -> None:
+def test_math_and_code_stand_apart(lake: ParquetLake) -> None:
     suites = [("quality_math", 0.7, 60), ("quality_code", 0.5, 40), ("mix", 0.62, 100), ("anchor", 0.9, 10)]
     rows = [{"endpoint_id": A, "suite": suite, "accuracy": value, "n_graded": n} for suite, value, n in suites]
     (row,) = view(lake, quality_daily=rows)
@@ -87,20 +87,20 @@ def test_math_and_code_stand_apart(lake: Lake) -> None:
 @pytest.mark.parametrize(
     ("sizes", "chosen"), [([100, 1000, 4000], 1000), ([4000, 100], 100), ([None, 200], 200), ([None], None)]
 )
-def test_speed_is_of_one_prompt_size(lake: Lake, sizes: list[int | None], chosen: int | None) -> None:
+def test_speed_is_of_one_prompt_size(lake: ParquetLake, sizes: list[int | None], chosen: int | None) -> None:
     rows = [speed(size, output_speed_p50_tok_s=float(size or 7)) for size in sizes]
     (row,) = view(lake, latency_daily=[*rows, speed(1000, suite="parallel"), speed(1000, suite="imported:aiperf")])
     assert (row["latency_prompt_tokens"], row["output_speed_tok_s"]) == (chosen, float(chosen or 7))
     assert (row["output_speed_n"], row["ttft_ms"], row["ttft_n"]) == (8, 20.0, 9)
 
 
-def test_what_may_not_be_ranked_is_no_figure(lake: Lake) -> None:
+def test_what_may_not_be_ranked_is_no_figure(lake: ParquetLake) -> None:
     because = {"speed_not_ranked_because": "known of 2 of 9, 5 needed"}
     (row,) = view(lake, latency_daily=[speed(1000, **because)])
     assert (row["output_speed_tok_s"], row["output_speed_n"], row["ttft_ms"]) == (None, 8, 20.0)
 
 
-def test_tokens_are_of_the_try_that_counts_of_graded_answers_to_generated_items(lake: Lake) -> None:
+def test_tokens_are_of_the_try_that_counts_of_graded_answers_to_generated_items(lake: ParquetLake) -> None:
     requests = [
         request(name, output_tokens=tokens) for name, tokens in zip("abcdef", (10, 30, 500, 700, 20, None), strict=True)
     ]
@@ -109,7 +109,7 @@ def test_tokens_are_of_the_try_that_counts_of_graded_answers_to_generated_items(
     assert (row["tokens_per_answer"], row["tokens_per_answer_n"]) == (20.0, 3)
 
 
-def test_the_name_is_that_of_most_responses(lake: Lake) -> None:
+def test_the_name_is_that_of_most_responses(lake: ParquetLake) -> None:
     names = ["new", "old", "old", None, None, None, "new", "imported", "imported", "imported"]
     requests = [
         request(str(i), served_model=name, source_tool="aiperf" if name == "imported" else None)
@@ -119,7 +119,7 @@ def test_the_name_is_that_of_most_responses(lake: Lake) -> None:
     assert view(lake, requests=requests[1:])[0]["served_model"] == "old"
 
 
-def test_prices_are_of_the_last_catalog_of_the_day(lake: Lake) -> None:
+def test_prices_are_of_the_last_catalog_of_the_day(lake: ParquetLake) -> None:
     early = endpoint(hour=1, input_usd_per_mtok=Decimal("1.0"), output_usd_per_mtok=Decimal("3.0"))
     late = endpoint(hour=5, input_usd_per_mtok=Decimal("2.0"), output_usd_per_mtok=Decimal("3.0"))
     (row,) = view(lake, endpoints=[late, early], context_daily=[{"endpoint_id": A, "effective_tokens": 896}])
@@ -127,7 +127,7 @@ def test_prices_are_of_the_last_catalog_of_the_day(lake: Lake) -> None:
     assert row["context_effective_tokens"] == 896
 
 
-def test_endpoints_are_kept_apart(lake: Lake) -> None:
+def test_endpoints_are_kept_apart(lake: ParquetLake) -> None:
     rows = view(
         lake,
         endpoints=[endpoint(A), endpoint(B)],

@@ -16,7 +16,7 @@ from tokenarena_assets.chain.catalog import table_specs
 from tokenarena_assets.checks.profile import profile_table
 from tokenarena_assets.pricing import Band, ListPrice, Tier
 from tokenarena_assets.probing.spend import cost_of
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets_tests.sql_models.frames import (
     DAY,
     Row,
@@ -36,11 +36,11 @@ CACHED = {"expects_cache": True}
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "lake")
+def lake(tmp_path: Path) -> ParquetLake:
+    return ParquetLake(tmp_path / "lake")
 
 
-def verdicts(lake: Lake, *rows: Row, **given: Any) -> list[tuple[str | None, str | None]]:
+def verdicts(lake: ParquetLake, *rows: Row, **given: Any) -> list[tuple[str | None, str | None]]:
     return [(row["reject_reason"], row["reject_detail"]) for row in judged(lake, rows, **given)]
 
 
@@ -72,7 +72,7 @@ def verdicts(lake: Lake, *rows: Row, **given: Any) -> list[tuple[str | None, str
         ({"text": "x" * 200, "output_tokens": 0}, "tokens_disagree_with_text", "200 characters of 0 tokens"),
     ],
 )  # fmt: skip
-def test_each_reason_to_set_a_line_aside(lake: Lake, broken: Row, reason: str, detail: str) -> None:
+def test_each_reason_to_set_a_line_aside(lake: ParquetLake, broken: Row, reason: str, detail: str) -> None:
     assert verdicts(lake, probe("q1", 1) | broken, probe("q2", 2, "p/m@b")) == [(reason, detail), (None, None)]
 
 
@@ -105,29 +105,29 @@ def test_each_reason_to_set_a_line_aside(lake: Lake, broken: Row, reason: str, d
         {"ttfb_ms": 0.0, "ttft_ms": 0.0, "ttfo_ms": 0.0, "e2e_ms": 0.0},
     ],
 )
-def test_what_is_unknown_or_equal_is_no_fault(lake: Lake, unknown: Row) -> None:
+def test_what_is_unknown_or_equal_is_no_fault(lake: ParquetLake, unknown: Row) -> None:
     assert verdicts(lake, probe("q1", 1) | unknown) == [(None, None)]
 
 
-def test_the_first_reason_in_order_is_given(lake: Lake) -> None:
+def test_the_first_reason_in_order_is_given(lake: ParquetLake) -> None:
     everything = {"record_day": date(2026, 1, 1), "ttfb_ms": -1.0, "cached_tokens": 99}
     assert verdicts(lake, probe("q1", 1) | everything | {"problem": "bad_field: x"})[0][0] == "bad_field"
     assert verdicts(lake, probe("q1", 1) | everything)[0][0] == "other_day"
     assert verdicts(lake, probe("q1", 1) | everything | {"record_day": DAY})[0][0] == "negative_time"
 
 
-def test_of_lines_with_one_identity_the_first_counts(lake: Lake) -> None:
+def test_of_lines_with_one_identity_the_first_counts(lake: ParquetLake) -> None:
     other_file = probe("q1", 1) | {"raw_file": "round=r1.jsonl.zst"}
     got = verdicts(lake, probe("q1", 7), probe("q1", 9), probe("q2", 8), other_file)
     assert got == [(None, None), (None, None), ("duplicate_request_id", "q1"), ("duplicate_request_id", "q1")]
 
 
-def test_lines_that_cannot_be_read_are_no_duplicates_of_each_other(lake: Lake) -> None:
+def test_lines_that_cannot_be_read_are_no_duplicates_of_each_other(lake: ParquetLake) -> None:
     broken = [{"raw_file": RAW_FILE, "raw_line": line, "problem": "malformed_json"} for line in (1, 2, 3)]
     assert {reason for reason, _ in verdicts(lake, *broken)} == {"malformed_json"}
 
 
-def test_a_broken_line_does_not_make_a_sound_one_its_duplicate(lake: Lake) -> None:
+def test_a_broken_line_does_not_make_a_sound_one_its_duplicate(lake: ParquetLake) -> None:
     got = verdicts(lake, probe("q1", 1, ttfb_ms=-1.0), probe("q1", 2), probe("q1", 3))
     assert [reason for reason, _ in got] == ["negative_time", None, "duplicate_request_id"]
 
@@ -136,7 +136,9 @@ def test_a_broken_line_does_not_make_a_sound_one_its_duplicate(lake: Lake) -> No
     ("rehearsal_home", "reasons"),
     [(False, [None, "rehearsal_in_real_home"]), (True, ["real_in_rehearsal_home", None])],
 )
-def test_rehearsals_and_real_lines_do_not_mix(lake: Lake, *, rehearsal_home: bool, reasons: list[str | None]) -> None:
+def test_rehearsals_and_real_lines_do_not_mix(
+    lake: ParquetLake, *, rehearsal_home: bool, reasons: list[str | None]
+) -> None:
     lines = [probe("q1", 1), probe("q2", 2, rehearsal=True)]
     found = verdicts(lake, *lines, rehearsal_home=rehearsal_home)
     assert [reason for reason, _ in found] == reasons
@@ -148,18 +150,18 @@ def test_rehearsals_and_real_lines_do_not_mix(lake: Lake, *, rehearsal_home: boo
     assert [(row["reason"], row["detail"]) for row in aside] == [(reason, said) for reason in reasons if reason]
 
 
-def test_lines_of_other_days_in_the_table_are_left_out(lake: Lake) -> None:
+def test_lines_of_other_days_in_the_table_are_left_out(lake: ParquetLake) -> None:
     assert len(judged(lake, [probe("q1", 1), probe("q2", 2, day=date(2026, 11, 22))])) == 1
 
 
-def test_a_disclosed_reason_allows_a_speed_that_is_else_impossible(lake: Lake) -> None:
+def test_a_disclosed_reason_allows_a_speed_that_is_else_impossible(lake: ParquetLake) -> None:
     fast = probe("q1", 1, output_speed_tok_s=9000.0)
     for claim, reason in ((None, "impossible_speed"), ("wafer-scale chips", None)):
         catalog = [catalog_row("p/m@a", fast_because=claim), catalog_row("p/m@b", fast_because="not of this one")]
         assert verdicts(lake, fast, catalog=catalog)[0][0] == reason
 
 
-def test_the_quickest_connect_of_an_endpoint_in_its_round_bounds_its_first_token(lake: Lake) -> None:
+def test_the_quickest_connect_of_an_endpoint_in_its_round_bounds_its_first_token(lake: ParquetLake) -> None:
     """A connect takes a round trip, and so does a request: half of the quickest is less than any can take."""
     other_round = {"round_id": "r1", "raw_file": "round=r1.jsonl.zst"}
     got = verdicts(
@@ -178,7 +180,7 @@ def test_the_quickest_connect_of_an_endpoint_in_its_round_bounds_its_first_token
 VOID = "the client's own error before the round, at 16 at once: TTFT error p50 3.10 ms, over 2 ms"
 
 
-def test_all_of_a_void_round_is_set_aside_whatever_its_lines_are(lake: Lake) -> None:
+def test_all_of_a_void_round_is_set_aside_whatever_its_lines_are(lake: ParquetLake) -> None:
     other_round = {"round_id": "r1", "raw_file": "round=r1.jsonl.zst"}
     lines = [
         probe("q1", 1),
@@ -211,7 +213,7 @@ def test_all_of_a_void_round_is_set_aside_whatever_its_lines_are(lake: Lake) -> 
     ],
 )
 def test_a_round_is_certified_void_or_neither(
-    lake: Lake, seals: list[Row], certified: bool, void: bool, because: str | None
+    lake: ParquetLake, seals: list[Row], certified: bool, void: bool, because: str | None
 ) -> None:
     judged(lake, [probe("q1", 1)], certificates=seals)
     (row,) = result(lake, "stg_rounds")
@@ -220,7 +222,7 @@ def test_a_round_is_certified_void_or_neither(
     assert profile_violations(lake, "stg_rounds") == {}
 
 
-def test_the_client_error_of_a_round_is_the_worst_that_was_certified(lake: Lake) -> None:
+def test_the_client_error_of_a_round_is_the_worst_that_was_certified(lake: ParquetLake) -> None:
     seals = [certificate_row(line=1, ttft_error_p99_ms=4.0), certificate_row(line=2, ttft_error_p50_ms=1.5)]
     judged(lake, [probe("q1", 1)], certificates=seals)
     (row,) = result(lake, "stg_rounds")
@@ -228,7 +230,7 @@ def test_the_client_error_of_a_round_is_the_worst_that_was_certified(lake: Lake)
     assert (row["client_event_lag_p50_ms"], row["client_event_lag_p99_ms"], row["n_certificates"]) == (0.2, None, 2)
 
 
-def test_times_are_left_out_where_the_client_was_late_and_the_answer_stays(lake: Lake) -> None:
+def test_times_are_left_out_where_the_client_was_late_and_the_answer_stays(lake: ParquetLake) -> None:
     rows = requests(
         lake,
         [probe(f"q{n}", n, client_delay_ms=delay) for n, delay in enumerate((None, 9.9, 10.0, 10.1))],
@@ -238,7 +240,7 @@ def test_times_are_left_out_where_the_client_was_late_and_the_answer_stays(lake:
     assert all(row["ttft_ms"] == 20.0 for row in rows)
 
 
-def requests(lake: Lake, probes: list[Row], catalog: list[Row]) -> list[Row]:
+def requests(lake: ParquetLake, probes: list[Row], catalog: list[Row]) -> list[Row]:
     judged(lake, probes, catalog)
     return result(lake, "requests")
 
@@ -262,7 +264,7 @@ def requests(lake: Lake, probes: list[Row], catalog: list[Row]) -> list[Row]:
         ({}, {"input_usd_per_mtok": Decimal(0), "output_usd_per_mtok": Decimal(0)}, 0.0),
     ],
 )
-def test_cost_of_a_request(lake: Lake, tokens: Row, prices: Row, cost: float | None) -> None:
+def test_cost_of_a_request(lake: ParquetLake, tokens: Row, prices: Row, cost: float | None) -> None:
     (row,) = requests(lake, [probe("q1", 1) | tokens], [catalog_row("p/m@a") | prices])
     assert row["cost_usd"] == (None if cost is None else pytest.approx(cost, rel=1e-12))
 
@@ -296,7 +298,9 @@ THINKING = ListPrice(
         ({"reasoning_tokens": None}, THINKING, 30 + 30),
     ],
 )
-def test_cost_by_size_hour_and_kind_of_token(lake: Lake, given: Row, price: ListPrice, millionths: float) -> None:
+def test_cost_by_size_hour_and_kind_of_token(
+    lake: ParquetLake, given: Row, price: ListPrice, millionths: float
+) -> None:
     claim = catalog_row("p/m@a") | {"price_json": price.canonical_json()}
     (row,) = requests(lake, [probe("q1", 1) | {"suite": "quality_math"} | given], [claim])
     assert row["cost_usd"] == pytest.approx(millionths * 1e-6, rel=1e-12)
@@ -307,12 +311,12 @@ def test_cost_by_size_hour_and_kind_of_token(lake: Lake, given: Row, price: List
     assert float(cost_of(record, price)) == pytest.approx(row["cost_usd"], rel=1e-12)
 
 
-def test_more_cached_and_written_than_there_was_is_set_aside(lake: Lake) -> None:
+def test_more_cached_and_written_than_there_was_is_set_aside(lake: ParquetLake) -> None:
     got = verdicts(lake, probe("q1", 1, suite="quality_math", cached_tokens=20, cache_write_tokens=11))
     assert [reason for reason, _ in got] == ["more_cached_than_input"]
 
 
-def test_what_the_round_did_not_record_is_charged_by_the_book(lake: Lake) -> None:
+def test_what_the_round_did_not_record_is_charged_by_the_book(lake: ParquetLake) -> None:
     nothing = {"input_usd_per_mtok": None, "output_usd_per_mtok": None}
     judged(lake, [probe("q1", 1)], [catalog_row("p/m@a") | nothing])
     booked = {"price_id": "pbook", "endpoint_id": "p/m@a", "service_tier": "standard", "valid_from": date(2026, 1, 1)}
@@ -328,7 +332,7 @@ def test_what_the_round_did_not_record_is_charged_by_the_book(lake: Lake) -> Non
     assert (row["price_id"], row["cost_usd"]) == (None, None)
 
 
-def test_an_answer_that_broke_off_is_estimated_by_its_characters(lake: Lake) -> None:
+def test_an_answer_that_broke_off_is_estimated_by_its_characters(lake: ParquetLake) -> None:
     broken = {"status": "dropped", "input_tokens": None, "output_tokens": None, "suite": "quality_math"}
     guess = {"estimated_input_tokens": 100, "estimated_output_tokens": 20}
     rows = requests(lake, [probe("q1", 1) | broken | guess, probe("q2", 2) | broken], [catalog_row("p/m@a")])
@@ -338,7 +342,7 @@ def test_an_answer_that_broke_off_is_estimated_by_its_characters(lake: Lake) -> 
     ]
 
 
-def test_a_request_is_charged_the_price_that_its_own_round_recorded(lake: Lake) -> None:
+def test_a_request_is_charged_the_price_that_its_own_round_recorded(lake: ParquetLake) -> None:
     later = {"round_id": "r1", "raw_file": "round=r1.jsonl.zst"}
     dear = {"input_usd_per_mtok": Decimal(10), "output_usd_per_mtok": Decimal(30)}
     got = requests(
@@ -349,7 +353,7 @@ def test_a_request_is_charged_the_price_that_its_own_round_recorded(lake: Lake) 
     assert [row["cost_usd"] for row in got] == [pytest.approx(60e-6), pytest.approx(600e-6), None]
 
 
-def test_requests_and_quarantine_share_out_the_lines(lake: Lake) -> None:
+def test_requests_and_quarantine_share_out_the_lines(lake: ParquetLake) -> None:
     lines = [
         probe("q1", 1, status="http_5xx", ttft_ms=None, ttfo_ms=None, e2e_ms=None, output_tokens=None),
         probe("q2", 2, cached_tokens=99),
@@ -371,7 +375,7 @@ def test_requests_and_quarantine_share_out_the_lines(lake: Lake) -> None:
     assert all(row["detail"] for row in aside)
 
 
-def test_rounds_balance_their_lines(lake: Lake) -> None:
+def test_rounds_balance_their_lines(lake: ParquetLake) -> None:
     empty = {"round_id": "r2", "state": "open", "raw_file": "round=r2.jsonl.part", "raw_rows": 0}
     put(
         lake,
@@ -394,12 +398,12 @@ def test_rounds_balance_their_lines(lake: Lake) -> None:
     assert profile_violations(lake, "rounds") == {}
 
 
-def profile_violations(lake: Lake, table: str) -> dict[str, int]:
+def profile_violations(lake: ParquetLake, table: str) -> dict[str, int]:
     profile = profile_table(lake, table_specs()[table], DAY)
     return {rule.rule: rule.violations for rule in profile.rules if rule.violations and rule.kind == "ranges"}
 
 
-def test_a_lost_line_breaks_the_balance_rule(lake: Lake) -> None:
+def test_a_lost_line_breaks_the_balance_rule(lake: ParquetLake) -> None:
     put(
         lake,
         round_log=[{"round_id": "r0", "state": "complete", "raw_file": RAW_FILE, "raw_rows": 2}],
@@ -412,12 +416,12 @@ def test_a_lost_line_breaks_the_balance_rule(lake: Lake) -> None:
     assert profile_violations(lake, "rounds") == {"rows_balance": 1}
 
 
-def claims(lake: Lake, *rows: Row) -> list[tuple[str, int]]:
+def claims(lake: ParquetLake, *rows: Row) -> list[tuple[str, int]]:
     put(lake, catalog_log=rows)
     return [(row["endpoint_id"], row["valid_from"].hour) for row in result(lake, "endpoints")]
 
 
-def test_an_unchanged_claim_is_one_row_of_the_first_round(lake: Lake) -> None:
+def test_an_unchanged_claim_is_one_row_of_the_first_round(lake: ParquetLake) -> None:
     rows = [catalog_row("p/m@a", f"r{hour}", hour) for hour in (7, 1, 4)]
     assert claims(lake, *rows) == [("p/m@a", 1)]
 
@@ -445,12 +449,12 @@ def test_an_unchanged_claim_is_one_row_of_the_first_round(lake: Lake) -> None:
         ({"note": None}, {"note": "x"}),
     ],
 )
-def test_a_change_within_the_day_is_a_second_row(lake: Lake, before: Row, after: Row) -> None:
+def test_a_change_within_the_day_is_a_second_row(lake: ParquetLake, before: Row, after: Row) -> None:
     rows = [catalog_row("p/m@a", "r1", 1, **before), catalog_row("p/m@a", "r2", 4, **after)]
     assert claims(lake, *rows) == [("p/m@a", 1), ("p/m@a", 4)]
 
 
-def test_null_beside_null_is_no_change_and_a_change_back_is_one(lake: Lake) -> None:
+def test_null_beside_null_is_no_change_and_a_change_back_is_one(lake: ParquetLake) -> None:
     nothing = {"quantization": None, "region": None, "context_tokens": None, "input_usd_per_mtok": None}
     rows = [catalog_row("p/m@a", f"r{hour}", hour, **nothing) for hour in (1, 4)]
     assert claims(lake, *rows) == [("p/m@a", 1)]
@@ -460,7 +464,7 @@ def test_null_beside_null_is_no_change_and_a_change_back_is_one(lake: Lake) -> N
     assert claims(lake, *there_and_back) == [("p/m@a", 1), ("p/m@a", 4), ("p/m@a", 7)]
 
 
-def test_endpoints_change_each_for_itself(lake: Lake) -> None:
+def test_endpoints_change_each_for_itself(lake: ParquetLake) -> None:
     rows = [
         catalog_row("p/m@a", "r1", 1, region="us"),
         catalog_row("p/m@b", "r1", 1, region="eu"),
@@ -486,7 +490,7 @@ def asked(request_id: str, hour: int, item_id: str = "i1", **given: Any) -> Row:
 UNBILLED: Row = {"cost_usd": None, "input_tokens": None, "output_tokens": None}
 
 
-def test_the_first_answered_attempt_counts_and_all_are_paid_for(lake: Lake) -> None:
+def test_the_first_answered_attempt_counts_and_all_are_paid_for(lake: ParquetLake) -> None:
     put(
         lake,
         requests=[
@@ -520,7 +524,7 @@ def test_the_first_answered_attempt_counts_and_all_are_paid_for(lake: Lake) -> N
     assert profile_violations(lake, "answers") == {}
 
 
-def test_a_broken_answer_that_may_have_been_billed_is_counted_by_its_characters(lake: Lake) -> None:
+def test_a_broken_answer_that_may_have_been_billed_is_counted_by_its_characters(lake: ParquetLake) -> None:
     guess = {"estimated_cost_usd": 0.125, "estimated_input_tokens": 7, "estimated_output_tokens": 3}
     put(
         lake,
@@ -546,7 +550,7 @@ def test_a_broken_answer_that_may_have_been_billed_is_counted_by_its_characters(
     assert profile_violations(lake, "answers") == {}
 
 
-def test_answers_join_the_grade_to_its_request(lake: Lake) -> None:
+def test_answers_join_the_grade_to_its_request(lake: ParquetLake) -> None:
     put(
         lake,
         requests=[
@@ -589,7 +593,7 @@ def scorecard_inputs(**changed: list[Row]) -> dict[str, list[Row]]:
     return inputs | changed
 
 
-def test_the_scorecard_takes_the_last_claim_of_the_day(lake: Lake) -> None:
+def test_the_scorecard_takes_the_last_claim_of_the_day(lake: ParquetLake) -> None:
     first = scorecard_inputs()["endpoints"][0]
     later = first | {"valid_from": at(7), "quantization": "fp8", "context_tokens": 4096}
     put(lake, **scorecard_inputs(endpoints=[first | {"quantization": "fp16"}, later]))
@@ -597,7 +601,7 @@ def test_the_scorecard_takes_the_last_claim_of_the_day(lake: Lake) -> None:
     assert (row["quantization"], row["context_advertised_tokens"]) == ("fp8", 4096)
 
 
-def test_an_endpoint_without_measurements_is_on_the_scorecard(lake: Lake) -> None:
+def test_an_endpoint_without_measurements_is_on_the_scorecard(lake: ParquetLake) -> None:
     put(lake, **scorecard_inputs())
     (row,) = result(lake, "scorecard")
     assert row["versus_reference"] == "cannot tell"
@@ -622,7 +626,7 @@ LATENCY: Row = {
 }
 
 
-def test_the_scorecard_gathers_its_axes(lake: Lake) -> None:
+def test_the_scorecard_gathers_its_axes(lake: ParquetLake) -> None:
     endpoint = {"endpoint_id": "p/m@a"}
     put(
         lake,
@@ -676,7 +680,7 @@ def test_the_scorecard_gathers_its_axes(lake: Lake) -> None:
     assert {name: row[name] for name in expected} == expected
 
 
-def test_where_code_was_run_the_scorecard_is_of_the_mix(lake: Lake) -> None:
+def test_where_code_was_run_the_scorecard_is_of_the_mix(lake: ParquetLake) -> None:
     endpoint = {"endpoint_id": "p/m@a"}
     costs = {"math": 1.0, "code": 3.0, "all": 2.0}
     put(
@@ -710,7 +714,7 @@ def test_where_code_was_run_the_scorecard_is_of_the_mix(lake: Lake) -> None:
     ],
 )
 def test_the_headline_size_is_1000_tokens_else_the_smallest(
-    lake: Lake, asked: list[int | None], shown: int | None
+    lake: ParquetLake, asked: list[int | None], shown: int | None
 ) -> None:
     sizes = [LATENCY | {"prompt_tokens_target": size, "ttft_p50_ms": float(size or 5)} for size in asked]
     parallel = LATENCY | {"suite": "parallel", "prompt_tokens_target": 1, "ttft_p50_ms": 1.0}
@@ -719,7 +723,7 @@ def test_the_headline_size_is_1000_tokens_else_the_smallest(
     assert (row["latency_prompt_tokens"], row["ttft_ms"]) == (shown, float(shown or 5))
 
 
-def test_another_tools_figures_stand_in_only_where_we_did_not_probe(lake: Lake) -> None:
+def test_another_tools_figures_stand_in_only_where_we_did_not_probe(lake: ParquetLake) -> None:
     small = LATENCY | {"suite": "imported:vllm", "n_sent": 3}
     large = LATENCY | {"suite": "imported:aiperf", "ttft_p50_ms": 30.0, "n_sent": 9}
     put(lake, **scorecard_inputs(latency_daily=[small, large, LATENCY]))
@@ -729,7 +733,7 @@ def test_another_tools_figures_stand_in_only_where_we_did_not_probe(lake: Lake) 
     assert (row["latency_suite"], row["ttft_ms"]) == ("imported:aiperf", 30.0)
 
 
-def test_who_fails_too_often_or_is_known_too_little_shows_why_and_no_figure(lake: Lake) -> None:
+def test_who_fails_too_often_or_is_known_too_little_shows_why_and_no_figure(lake: ParquetLake) -> None:
     reason = "3 of 8 answered, 80% needed"
     failing = LATENCY | {"success_rate": 0.375, "ttft_not_ranked_because": reason, "speed_not_ranked_because": reason}
     put(lake, **scorecard_inputs(latency_daily=[failing]))
@@ -747,14 +751,16 @@ def test_who_fails_too_often_or_is_known_too_little_shows_why_and_no_figure(lake
 SPENDING = ("n_rounds", "n_sent", "n_not_sent", "forecast_usd_max", "booked_usd", "n_without_usage", "n_without_price")
 
 
-def spending(lake: Lake, probes: list[Row], catalog: list[Row], certificates: list[Row] | None = None) -> list[Row]:
+def spending(
+    lake: ParquetLake, probes: list[Row], catalog: list[Row], certificates: list[Row] | None = None
+) -> list[Row]:
     judged(lake, probes, catalog, certificates or [])
     rows = result(lake, "spend_daily")
     assert profile_violations(lake, "spend_daily") == {}
     return rows
 
 
-def test_spending_is_booked_from_usage_and_stands_beside_its_forecast(lake: Lake) -> None:
+def test_spending_is_booked_from_usage_and_stands_beside_its_forecast(lake: ParquetLake) -> None:
     later = {"round_id": "r1", "raw_file": "round=r1.jsonl.zst"}
     forecast = {"forecast_requests": 3, "forecast_usd_max": 0.5, "max_usd_per_day": 2.0}
     (a, b) = spending(
@@ -783,7 +789,7 @@ def test_spending_is_booked_from_usage_and_stands_beside_its_forecast(lake: Lake
     assert tuple(b[name] for name in SPENDING) == (1, 1, 0, None, 0.0, 0, 1)
 
 
-def test_spending_without_a_forecast_or_a_catalog(lake: Lake) -> None:
+def test_spending_without_a_forecast_or_a_catalog(lake: ParquetLake) -> None:
     (row,) = spending(lake, [probe("q1", 1)], [catalog_row("p/m@a")])
     assert (row["forecast_requests"], row["forecast_usd_max"], row["booked_usd"]) == (None, None, pytest.approx(60e-6))
     (row,) = spending(lake, [probe("q1", 1)], [])
@@ -794,7 +800,7 @@ def test_spending_without_a_forecast_or_a_catalog(lake: Lake) -> None:
     assert tuple(row[name] for name in SPENDING) == (1, 0, 0, None, 0.0, 0, 0)
 
 
-def test_imported_rounds_are_not_our_spending(lake: Lake) -> None:
+def test_imported_rounds_are_not_our_spending(lake: ParquetLake) -> None:
     lines = [probe("q1", 1), probe("q2", 1, source_tool="aiperf", raw_file="round=r1.jsonl.zst", round_id="r1")]
     imported = [catalog_row("p/m@a", "r1"), catalog_row("q/m@b", "r1")]
     judged(lake, lines, [catalog_row("p/m@a", forecast_usd_max=0.5), *imported])
@@ -804,7 +810,7 @@ def test_imported_rounds_are_not_our_spending(lake: Lake) -> None:
     assert tuple(row[name] for name in SPENDING) == (1, 1, 0, 0.5, pytest.approx(60e-6), 0, 0)
 
 
-def test_the_leaderboard_holds_every_endpoint_priced_or_not(lake: Lake) -> None:
+def test_the_leaderboard_holds_every_endpoint_priced_or_not(lake: ParquetLake) -> None:
     put(
         lake,
         blended_prices=[
@@ -874,7 +880,7 @@ def test_the_leaderboard_holds_every_endpoint_priced_or_not(lake: Lake) -> None:
     assert profile_violations(lake, "leaderboard") == {}
 
 
-def test_an_endpoint_that_nobody_ranked_is_shown_and_breaks_the_rule_of_explanation(lake: Lake) -> None:
+def test_an_endpoint_that_nobody_ranked_is_shown_and_breaks_the_rule_of_explanation(lake: ParquetLake) -> None:
     put(
         lake,
         blended_prices=[{"population": "probed", "endpoint_id": "p/m@a", "preset": "chat"}],
@@ -889,7 +895,7 @@ def test_an_endpoint_that_nobody_ranked_is_shown_and_breaks_the_rule_of_explanat
     assert profile_violations(lake, "leaderboard") == {"ranked_or_explained": 1}
 
 
-def test_who_was_never_sent_to_has_the_last_reason_for_having_no_rank(lake: Lake) -> None:
+def test_who_was_never_sent_to_has_the_last_reason_for_having_no_rank(lake: ParquetLake) -> None:
     """One that was ready in one round of the day keeps what is known of it; else the last round's reason is told."""
     names = ("p/m@never", "p/m@once")
     unranked = {"mix": "chat", "domain": "all", "rank_note": "no graded answers"}
@@ -914,7 +920,7 @@ def test_who_was_never_sent_to_has_the_last_reason_for_having_no_rank(lake: Lake
     assert profile_violations(lake, "leaderboard") == {}
 
 
-def test_a_disclosure_is_a_new_row_of_its_endpoint(lake: Lake) -> None:
+def test_a_disclosure_is_a_new_row_of_its_endpoint(lake: ParquetLake) -> None:
     told = {"disclosure_json": '{"batch": 48}', "service_tier": "standard", "vendor_family": "v"}
     put(
         lake,
@@ -931,7 +937,7 @@ def test_a_disclosure_is_a_new_row_of_its_endpoint(lake: Lake) -> None:
     ]
 
 
-def test_a_whole_day_obeys_every_rule_of_every_table(lake: Lake) -> None:
+def test_a_whole_day_obeys_every_rule_of_every_table(lake: ParquetLake) -> None:
     whole_chain(lake)
     for name, spec in table_specs().items():
         profile = profile_table(lake, spec, DAY)
@@ -969,7 +975,7 @@ LINES = st.fixed_dictionaries(
 def test_whatever_the_lines_hold_each_is_in_exactly_one_table_and_none_of_a_void_round_is_a_request(
     tmp_path_factory: pytest.TempPathFactory, lines: list[Row], void: set[str]
 ) -> None:
-    lake = Lake(tmp_path_factory.mktemp("balance"))
+    lake = ParquetLake(tmp_path_factory.mktemp("balance"))
     probes = [probe(line["request_id"], number) | line for number, line in enumerate(lines, start=1)]
     for row in probes:
         row["round_id"] = row["raw_file"].removeprefix("round=").split(".")[0]

@@ -11,26 +11,26 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tokenarena_assets.errors import MissingTableError
-from tokenarena_assets.storage.lake import Lake, parquet_scan
+from tokenarena_assets.storage.lake import ParquetLake, parquet_scan
 from tokenarena_assets.storage.tables import Column, TableSpec
 
 DAY, NEXT = date(2026, 11, 23), date(2026, 11, 24)
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "lake")
+def lake(tmp_path: Path) -> ParquetLake:
+    return ParquetLake(tmp_path / "lake")
 
 
 def numbers(*values: int, day: date = DAY) -> pl.DataFrame:
     return pl.DataFrame({"day": [day] * len(values), "n": values}, schema={"day": pl.Date, "n": pl.Int64})
 
 
-def files(lake: Lake) -> list[str]:
+def files(lake: ParquetLake) -> list[str]:
     return sorted(str(path.relative_to(lake.root)) for path in lake.root.rglob("*") if path.is_file())
 
 
-def test_what_is_written_is_read_with_its_types(lake: Lake) -> None:
+def test_what_is_written_is_read_with_its_types(lake: ParquetLake) -> None:
     frame = pl.DataFrame(
         {
             "day": [DAY, DAY],
@@ -40,12 +40,12 @@ def test_what_is_written_is_read_with_its_types(lake: Lake) -> None:
         },
         schema={"day": pl.Date, "price": pl.Decimal(18, 9), "at": pl.Datetime("us", "UTC"), "text": pl.String},
     )
-    path = lake.write("t", DAY, frame)
-    assert path == lake.root / "t" / "day=2026-11-23" / "part-0.parquet"
+    lake.write("t", DAY, frame)
+    assert lake.path("t", DAY) == lake.root / "t" / "day=2026-11-23" / "part-0.parquet"
     assert_frame_equal(lake.read("t", DAY), frame)
 
 
-def test_replacing_a_partition_leaves_the_others_and_no_litter(lake: Lake) -> None:
+def test_replacing_a_partition_leaves_the_others_and_no_litter(lake: ParquetLake) -> None:
     lake.write("t", DAY, numbers(1, 2, 3))
     lake.write("t", NEXT, numbers(9, day=NEXT))
     lake.write("t", DAY, numbers(4))
@@ -55,7 +55,7 @@ def test_replacing_a_partition_leaves_the_others_and_no_litter(lake: Lake) -> No
     assert files(lake) == ["t/day=2026-11-23/part-0.parquet", "t/day=2026-11-24/part-0.parquet"]
 
 
-def test_a_writer_that_fails_leaves_the_old_partition(lake: Lake) -> None:
+def test_a_writer_that_fails_leaves_the_old_partition(lake: ParquetLake) -> None:
     lake.write("t", DAY, numbers(1))
 
     def half_way() -> None:
@@ -69,7 +69,7 @@ def test_a_writer_that_fails_leaves_the_old_partition(lake: Lake) -> None:
     assert files(lake) == ["t/day=2026-11-23/part-0.parquet"]
 
 
-def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(lake: Lake) -> None:
+def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(lake: ParquetLake) -> None:
     lake.write("t", DAY, numbers(1))
     with lake.connect({"t": DAY}) as reader, lake.replacing("t", DAY) as temporary:
         numbers(2).write_parquet(temporary)
@@ -77,7 +77,7 @@ def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(lake: Lake) -> No
     assert lake.read("t", DAY)["n"].to_list() == [2]
 
 
-def test_days_in_order(lake: Lake) -> None:
+def test_days_in_order(lake: ParquetLake) -> None:
     for day in (NEXT, DAY, date(2025, 12, 31)):
         lake.write("t", day, numbers(1, day=day))
     (lake.root / "t" / "day=2027-01-01").mkdir()
@@ -85,12 +85,12 @@ def test_days_in_order(lake: Lake) -> None:
     assert lake.days("absent") == []
 
 
-@pytest.mark.parametrize("how", ["read", "existing", "connect"])
-def test_a_missing_partition_names_the_mend(lake: Lake, how: str) -> None:
+@pytest.mark.parametrize("how", ["read", "files", "connect"])
+def test_a_missing_partition_names_the_mend(lake: ParquetLake, how: str) -> None:
     lake.write("t", NEXT, numbers(1))
     calls = {
         "read": lambda: lake.read("t", DAY),
-        "existing": lambda: lake.existing("t", DAY),
+        "files": lambda: lake.files("t", DAY),
         "connect": lambda: lake.connect({"t": DAY}),
     }
     with pytest.raises(MissingTableError, match="table t has no partition of 2026-11-23") as caught:
@@ -98,7 +98,7 @@ def test_a_missing_partition_names_the_mend(lake: Lake, how: str) -> None:
     assert caught.value.mend == "materialize t for 2026-11-23: tokenarena run --day 2026-11-23"
 
 
-def test_a_view_is_of_one_day_and_times_are_utc(lake: Lake) -> None:
+def test_a_view_is_of_one_day_and_times_are_utc(lake: ParquetLake) -> None:
     lake.write("t", DAY, numbers(1))
     lake.write("t", NEXT, numbers(2, day=NEXT))
     with lake.connect({"t": NEXT}) as connection:
@@ -108,13 +108,13 @@ def test_a_view_is_of_one_day_and_times_are_utc(lake: Lake) -> None:
 
 @pytest.mark.parametrize("name", ["it's", "a b", "ünï çode", 'a "b"', "100%"])
 def test_folders_of_any_name(tmp_path: Path, name: str) -> None:
-    lake = Lake(tmp_path / name / "lake")
+    lake = ParquetLake(tmp_path / name / "lake")
     lake.write("t", DAY, numbers(1))
     with lake.connect({"t": DAY}) as connection:
         assert connection.execute("select n from t").fetchall() == [(1,)]
 
 
-def test_the_day_is_the_column_of_the_file_not_of_its_path(lake: Lake) -> None:
+def test_the_day_is_the_column_of_the_file_not_of_its_path(lake: ParquetLake) -> None:
     lake.write("t", DAY, numbers(1, day=NEXT))
     with lake.connect() as connection:
         found = connection.execute(f"select day from {parquet_scan([lake.path('t', DAY)])}").fetchall()

@@ -16,7 +16,7 @@ import pytest
 from tokenarena_assets.chain.catalog import sql_models, table_specs
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.storage.publish import (
     REHEARSAL,
     REHEARSAL_COMMENT,
@@ -51,7 +51,7 @@ def home(tmp_path: Path) -> Home:
 
 def put(home: Home, day: date, *numbers: int) -> None:
     for spec in SPECS:
-        Lake(home.lake).write(spec.name, day, spec.frame([{"day": day, "n": n} for n in numbers]))
+        ParquetLake(home.lake).write(spec.name, day, spec.frame([{"day": day, "n": n} for n in numbers]))
 
 
 def seen(home: Home, table: str = "small") -> list[int]:
@@ -238,7 +238,7 @@ def test_every_row_and_table_says_whether_it_is_a_rehearsal(home: Home, *, rehea
     if rehearsal:
         write_marker(home, {})
     put(home, DAY, 1)
-    Lake(home.lake).write("own", DAY, own.frame([{"day": DAY, "n": 1, REHEARSAL: None}]))
+    ParquetLake(home.lake).write("own", DAY, own.frame([{"day": DAY, "n": 1, REHEARSAL: None}]))
     publish(home, [*SPECS, own])
     with open_published(home) as connection:
         for table in ("small", "large"):
@@ -365,7 +365,7 @@ def test_files_outside_of_the_lake_cannot_be_read(
 
 
 def test_the_lake_can_be_read(unchanged: Home, reader: duckdb.DuckDBPyConnection) -> None:
-    path = Lake(unchanged.lake).path("large", DAY)
+    path = ParquetLake(unchanged.lake).path("large", DAY)
     assert run_query(reader, f"select n from read_parquet('{path}') order by n")[1] == [(1,), (2,)]
 
 
@@ -374,7 +374,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Two days of the whole chain, published."""
     home = Home(tmp_path_factory.mktemp("whole") / "arena")
     for day in (DAY, NEXT):
-        whole_chain(Lake(home.lake), day)
+        whole_chain(ParquetLake(home.lake), day)
     publish(home, list(table_specs().values()))
     return home
 
@@ -411,7 +411,7 @@ NOT_ASKED_HERE = {
 
 @pytest.mark.parametrize("name", sorted(table_specs()))
 def test_every_table_holds_both_days(shell: duckdb.DuckDBPyConnection, whole: Home, name: str) -> None:
-    lake = Lake(whole.lake)
+    lake = ParquetLake(whole.lake)
     counted = shell.execute(f"select day, count(*) from {name} group by day order by day").fetchall()
     assert counted == [(day, height) for day in (DAY, NEXT) if (height := lake.read(name, day).height)]
     assert len(counted) == (0 if name in NOT_ASKED_HERE else 2)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tokenarena_assets.errors import ConfigError, MissingTableError
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.storage.sqlmodels import SqlModel, load_models
 from tokenarena_assets_tests.sql_models.frames import DAY, put
 
@@ -127,7 +127,7 @@ def test_two_files_of_one_name_are_refused(written: Write) -> None:
 
 
 def test_a_partition_is_ordered_by_its_key_and_replaced_whole(written: Write, tmp_path: Path) -> None:
-    lake = Lake(tmp_path / "lake")
+    lake = ParquetLake(tmp_path / "lake")
     model = loaded(written(HEADER.replace("key: day", "key: number") + QUERY.replace("1 as", "probe_log.raw_line as")))
     put(lake, probe_log=[{"raw_line": line} for line in (3, 1, 2)])
     model.run(lake, DAY)
@@ -140,5 +140,5 @@ def test_a_partition_is_ordered_by_its_key_and_replaced_whole(written: Write, tm
 
 def test_a_missing_dependency_is_named(written: Write, tmp_path: Path) -> None:
     with pytest.raises(MissingTableError, match="table probe_log has no partition of 2026-11-23") as caught:
-        loaded(written(HEADER + QUERY)).run(Lake(tmp_path / "lake"), DAY)
+        loaded(written(HEADER + QUERY)).run(ParquetLake(tmp_path / "lake"), DAY)
     assert caught.value.mend == "materialize probe_log for 2026-11-23: tokenarena run --day 2026-11-23"

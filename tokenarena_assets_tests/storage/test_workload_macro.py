@@ -18,7 +18,7 @@ from tokenarena_assets.chain.catalog import table_specs
 from tokenarena_assets.cli import app
 from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.storage.publish import open_published, publish, rows_of, run_query
 from tokenarena_assets_tests.sql_models.frames import DAY, Row, at, put
 
@@ -34,7 +34,7 @@ def home(tmp_path: Path) -> Home:
 
 
 def put_day(home: Home, day: Any = DAY, **tables: Sequence[Row]) -> None:
-    put(Lake(home.lake), day, **(dict.fromkeys(READ, ()) | tables))
+    put(ParquetLake(home.lake), day, **(dict.fromkeys(READ, ()) | tables))
 
 
 def asked(home: Home, arguments: str) -> dict[str, Row]:

@@ -62,7 +62,7 @@ def billing(context: dg.AssetExecutionContext, arena: Arena) -> Iterator[dg.Mate
         for spec, made in zip(BILLING_TABLES, billing_of_day(day, *tables), strict=True):
             lake.write(spec.name, day, made)
     for spec in BILLING_TABLES:
-        yield from finish(context, lake, [spec], days, SHOWN.get(spec.name))
+        yield from finish(context, arena, [spec], days, SHOWN.get(spec.name))
 
 
 @dg.multi_asset(
@@ -81,4 +81,4 @@ def in_time(context: dg.AssetExecutionContext, arena: Arena) -> Iterator[dg.Mate
         for spec, frame in zip(IN_TIME_TABLES, made, strict=True):
             lake.write(spec.name, day, frame)
     for spec in IN_TIME_TABLES:
-        yield from finish(context, lake, [spec], days, SHOWN.get(spec.name))
+        yield from finish(context, arena, [spec], days, SHOWN.get(spec.name))

@@ -29,7 +29,7 @@ def raw_tables(context: dg.AssetExecutionContext, arena: Arena) -> Iterator[dg.M
         arena.lake.write("probe_log", day, raw.probe_log)
         arena.lake.write("round_log", day, raw.round_log)
         arena.lake.write("catalog_log", day, raw.catalog_log)
-    yield from finish(context, arena.lake, RAW_TABLES, days)
+    yield from finish(context, arena, RAW_TABLES, days)
 
 
 def _read_certificates(arena: Arena, day: date) -> None:

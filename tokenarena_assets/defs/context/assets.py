@@ -35,7 +35,7 @@ def context_tables(context: dg.AssetExecutionContext, arena: Arena) -> Iterator[
         lake.write("context_requests", day, found.requests)
         lake.write("context_curve", day, found.curve)
         lake.write("context_daily", day, found.daily)
-    yield from finish(context, lake, CONTEXT_TABLES, days, _show)
+    yield from finish(context, arena, CONTEXT_TABLES, days, _show)
 
 
 @dg.asset_check(

@@ -83,7 +83,7 @@ def _newest(lake: Lake, table: str) -> list[dict[str, Any]]:
 def _signature(lake: Lake) -> str:
     """Which partitions are the newest, and when they were written: cheap to look at, and other when they are."""
     newest = {table: days[-1] for table in TABLES if (days := lake.days(table))}
-    return "; ".join(f"{table} {day} {lake.path(table, day).stat().st_mtime_ns}" for table, day in newest.items())
+    return "; ".join(f"{table} {day} {lake.version(table, day)}" for table, day in newest.items())
 
 
 SENSORS = (verdict_changed,)

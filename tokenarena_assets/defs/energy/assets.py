@@ -43,7 +43,7 @@ def energy(context: dg.AssetExecutionContext, arena: Arena) -> Iterator[dg.Mater
     for day in days:
         _model(arena, day)
     for spec in ENERGY_TABLES:
-        yield from finish(context, arena.lake, [spec], days, SHOWN.get(spec.name))
+        yield from finish(context, arena, [spec], days, SHOWN.get(spec.name))
 
 
 def _show_daily(lake: Lake, day: date) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def fidelity_comparisons(context: dg.AssetExecutionContext, arena: Arena) -> Ite
     for day in days:
         _compare(lake, day)
     for spec in COMPARED_TABLES:
-        yield from finish(context, lake, [spec], days, SHOWN.get(spec.name))
+        yield from finish(context, arena, [spec], days, SHOWN.get(spec.name))
 
 
 daily = python_asset(

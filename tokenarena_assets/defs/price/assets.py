@@ -99,7 +99,7 @@ def price_books(context: dg.AssetExecutionContext, arena: Arena) -> Iterator[dg.
         lake.write("price_quarantine", day, made.quarantine)
         lake.write("price_verdicts", day, made.verdicts)
     for spec in BOOK_TABLES:
-        yield from finish(context, lake, [spec], days, _show_held if spec is PRICE_QUARANTINE else None)
+        yield from finish(context, arena, [spec], days, _show_held if spec is PRICE_QUARANTINE else None)
 
 
 prices_of_rounds = python_asset(ROUND_PRICES, ["catalog_log", "price_book"], _round_prices)
