@@ -10,8 +10,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from tokenarena_assets.chain.lines import probe_frame
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.rawlog import RoundWriter, certificates_path
+from tokenarena_assets.storage.rawlog import RawLine, RoundWriter, certificates_path
 
 
 @dataclass(frozen=True)
@@ -98,3 +99,8 @@ class Materialized:
         """The same home elsewhere, to be changed."""
         shutil.copytree(self.home.root, folder, ignore=shutil.ignore_patterns("dagster"))
         return Home(folder)
+
+
+def probe_row(day: date, line: RawLine) -> dict[str, Any]:
+    """One raw line as a row of `probe_log`."""
+    return probe_frame(day, [line]).row(0, named=True)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
+import msgspec
 import polars as pl
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from tokenarena_assets.chain.ingest import closed_rounds, problem_of, utc
+from tokenarena_assets.chain.lines import problem_of, utc
+from tokenarena_assets.chain.rounds import closed_rounds
 from tokenarena_assets.chain.tables import CERTIFICATES
-from tokenarena_assets.probing.record import Count, Positive
+from tokenarena_assets.probing.record import Count, Part, Positive
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import RawLine, certificates_path, read_lines
 
 
-class CertificateLine(BaseModel):
+class CertificateLine(Part, frozen=True, kw_only=True):
     """One line of a certificate file (`probing.certificate` writes it)."""
-
-    model_config = ConfigDict(strict=True, extra="ignore", frozen=True, allow_inf_nan=False)
 
     schema_version: Literal[1]
     round_id: str
@@ -44,17 +43,19 @@ class CertificateLine(BaseModel):
     reason: str | None
     client: dict[str, str]
 
-    @model_validator(mode="after")
-    def _verdict_follows(self) -> Self:
-        """A verdict that its own figures contradict certifies nothing."""
+    def __post_init__(self) -> None:
+        # A verdict that its own figures contradict certifies nothing.
         medians = [value for value in (self.ttft_error_p50_ms, self.event_lag_p50_ms) if value is not None]
         tails = [value for value in (self.ttft_error_p99_ms, self.event_lag_p99_ms) if value is not None]
         over = max(medians, default=0) > self.budget_p50_ms or max(tails, default=0) > self.budget_p99_ms
         if self.within_budget and (over or not medians):
-            raise ValueError("within_budget contradicts its own figures")
+            raise ValueError("within_budget: contradicts its own figures")
         if not self.within_budget and not self.reason:
-            raise ValueError("over its budget without a reason")
-        return self
+            raise ValueError("reason: over its budget without one")
+
+
+_decode = msgspec.json.Decoder(CertificateLine).decode
+_FIGURES = sorted(set(CertificateLine.__struct_fields__) - {"schema_version", "round_id", "day", "client"})
 
 
 def read_certificates(home: Home, day: date) -> pl.DataFrame:
@@ -74,11 +75,11 @@ def certificate_row(day: date, round_id: str, line: RawLine) -> dict[str, Any]:
     if line.problem is not None and line.problem != "no_line_end":
         return row | {"problem": line.problem}
     try:
-        found = CertificateLine.model_validate_json(line.data)
-    except ValidationError as error:
+        found = _decode(line.data)
+    except (msgspec.DecodeError, RecursionError) as error:
         return row | {"problem": problem_of(error)}
     if (found.round_id, found.day) != (round_id, day):
         return row | {"problem": f"other_round: {found.round_id} of {found.day}"}
-    figures = found.model_dump(exclude={"schema_version", "round_id", "day", "client"})
+    figures = {name: getattr(found, name) for name in _FIGURES}
     client = ", ".join(f"{name} {version}" for name, version in found.client.items())
     return row | figures | {"measured_at": utc(found.measured_at), "client": client or None}

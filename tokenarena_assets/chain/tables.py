@@ -123,14 +123,19 @@ ROUND_LOG = TableSpec(
     group="ingest",
     key=("round_id",),
     not_null=("day", "round_id", "state", "raw_file", "raw_rows"),
-    rules={"rows_counted": "raw_rows >= 0", "rows_as_sealed": "sealed_rows is null or sealed_rows = raw_rows"},
+    rules={"rows_counted": "raw_rows >= 0"},
     published="table",
     columns=(
         Column("day", "UTC day of the partition", DAY),
-        Column("round_id", "identity of the round; begins with its UTC start", TEXT),
+        Column("round_id", "identity of the round; begins with its UTC start; of a stray file its name", TEXT),
         Column("started_at", "wall clock (UTC) when the round was planned", TIME),
         Column("sealed_at", "wall clock (UTC) when its file was compressed", TIME),
-        Column("state", "complete, partial (cut off and closed), open (running or cut off), unsealed (no seal)", TEXT),
+        Column(
+            "state",
+            "complete, partial (cut off and closed), open (running or cut off), unsealed (no seal), damaged (other "
+            "rows than were sealed), stray (a second copy of a round, or a file of none)",
+            TEXT,
+        ),
         Column("ordinal", "number of the round in its day, from 0", INT),
         Column("plan_key", "hash of endpoints, suites and sizes", TEXT),
         Column("suites", "suites asked, comma-separated", TEXT),

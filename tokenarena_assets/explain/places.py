@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenarena_assets.recompute.evidence import Evidence, sha256_of
-from tokenarena_assets.storage.rawlog import RoundFiles, read_lines, rounds_of
+from tokenarena_assets.storage.rawlog import RoundFiles, logs_of, read_lines
 
 SEALED, BROKEN, UNSEALED = "as sealed", "IS NOT WHAT WAS SEALED", "no seal"
 REWRITTEN, GONE = "published without some of its content", "is not there"
@@ -36,7 +36,7 @@ class Places:
         self._files: dict[Path, RawFile] = {}
 
     def _read_rounds(self, day: date) -> Mapping[str, RoundFiles]:
-        return {found.log.name: found for found in rounds_of(self._evidence.home, day)}
+        return {found.log.name: found for found in logs_of(self._evidence.home, day)}
 
     def round_of(self, day: date, raw_file: str) -> RoundFiles | None:
         """The round that a raw file is of; after its sealing an open file's name is found as well."""

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from math import inf
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+import msgspec
 
 from tokenarena_assets.probing.timing import Timing
 
@@ -38,16 +38,16 @@ Status = Literal[
 ]
 
 
-Count = Annotated[int, Field(ge=0, lt=2**53)]
-Positive = Annotated[int, Field(gt=0, lt=2**53)]
+Count = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+Positive = Annotated[int, msgspec.Meta(gt=0, lt=2**53)]
+Name = Annotated[str, msgspec.Meta(min_length=1)]
 
 
-class _Part(BaseModel):
-    # strict: "12" is no number and 1 is no flag; what wrote them so may have mixed up more
-    model_config = ConfigDict(strict=True, extra="ignore", frozen=True, allow_inf_nan=False)
+class Part(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Part of a line of evidence. Types are strict: "12" is no number, 1 is no flag; unknown fields are left alone."""
 
 
-class ItemRecord(_Part):
+class ItemRecord(Part, frozen=True, kw_only=True, gc=False):
     """The item that a probe asked, with its gold answer (never sent); `source`: who made it, `tier`: for whom."""
 
     item_id: str
@@ -62,21 +62,21 @@ class ItemRecord(_Part):
     tolerance: str | None = None
 
 
-class SampleRecord(_Part):
+class SampleRecord(Part, frozen=True, kw_only=True, gc=False):
     """The place of a probe in the fidelity suites: which prompt of which set, for the how manieth time, in which hour.
 
     `prompt_sha256` proves that a prompt that is made anew from its id is the one that was sent.
     """
 
-    prompt_id: str = Field(min_length=1)
+    prompt_id: Name
     prompt_set: str
     rep: Count
-    slot: Annotated[int, Field(ge=0, le=23)]
+    slot: Annotated[int, msgspec.Meta(ge=0, le=23)]
     stage: str = ""
     prompt_sha256: str
 
 
-class StampsRecord(_Part):
+class StampsRecord(Part, frozen=True, kw_only=True, gc=False):
     """Monotonic nanoseconds (`perf_counter_ns` of one process); `scheduled` is when the probe was due."""
 
     scheduled: int
@@ -88,7 +88,7 @@ class StampsRecord(_Part):
     end: int
 
 
-class UsageRecord(_Part):
+class UsageRecord(Part, frozen=True, kw_only=True, gc=False):
     """Normalised token counts and the provider's own block; `input_tokens` has cached and cache-written ones in it."""
 
     input_tokens: Count | None
@@ -99,28 +99,28 @@ class UsageRecord(_Part):
     raw: dict[str, Any]
 
 
-class SourceRecord(_Part):
+class SourceRecord(Part, frozen=True, kw_only=True, gc=False):
     """Where an imported row comes from: another tool's file, and what that tool cannot tell.
 
     `problem` says why a record of that file is no evidence; such a row ends in quarantine.
     """
 
-    tool: str = Field(min_length=1)
+    tool: Name
     version: str | None = None
     file: str
     line: Count
-    cannot_tell: list[str] = Field(default_factory=list)
+    cannot_tell: tuple[str, ...] = ()
     problem: str | None = None
 
 
-class ProbeRecord(_Part):
+class ProbeRecord(Part, frozen=True, kw_only=True, gc=False):
     """One request as it was sent and as it came back."""
 
     schema_version: Literal[1]
-    round_id: str = Field(min_length=1)
+    round_id: Name
     day: date
-    request_id: str = Field(min_length=1)
-    endpoint_id: str = Field(min_length=1)
+    request_id: Name
+    endpoint_id: Name
     suite: str
     prompt_tokens_target: Positive | None = None
     attempt: Positive = 1
@@ -129,7 +129,7 @@ class ProbeRecord(_Part):
     started_at: datetime
     status: Status
     error: str | None = None
-    http_status: Annotated[int, Field(ge=0, le=999)] | None = None
+    http_status: Annotated[int, msgspec.Meta(ge=0, le=999)] | None = None
     connection: Literal["cold", "warm"] | None = None
     dns_ms: float | None = None
     connect_ms: float | None = None
@@ -150,24 +150,19 @@ class ProbeRecord(_Part):
     item: ItemRecord | None = None
     sample: SampleRecord | None = None
     # What the first generated token could have been, the likeliest first, the chosen one among them.
-    first_token_top: list[tuple[str, float]] | None = None
+    first_token_top: tuple[tuple[str, float], ...] | None = None
     rehearsal: bool = False
 
-    @field_validator("timing")
-    @classmethod
-    def _possible(cls, value: Timing) -> Timing:
-        if (value.output_speed_tok_s is None) == (value.speed_refusal is None):
-            raise ValueError("needs either output_speed_tok_s or speed_refusal")
-        bounds = {"output_speed_tok_s": (0.0, inf), "burstiness": (-1.0, 1.0), "largest_burst_share": (0.0, 1.0)}
-        for name, (least, most) in bounds.items():
-            figure = getattr(value, name)
+    def __post_init__(self) -> None:
+        timing = self.timing
+        if (timing.output_speed_tok_s is None) == (timing.speed_refusal is None):
+            raise ValueError("timing: needs either output_speed_tok_s or speed_refusal")
+        for name, least, most in _BOUNDS:
+            figure = getattr(timing, name)
             if figure is not None and not least <= figure <= most:
-                raise ValueError(f"{name} is not between {least:g} and {most:g}")
-        return value
+                raise ValueError(f"timing: {name} is not between {least:g} and {most:g}")
+        if not 1970 <= self.started_at.year < 9999:  # beyond them lie moments that cannot be told in UTC
+            raise ValueError("started_at: is not a moment of our time")
 
-    @field_validator("started_at")
-    @classmethod
-    def _of_our_time(cls, value: datetime) -> datetime:
-        if not 1970 <= value.year < 9999:  # beyond them lie moments that cannot be told in UTC
-            raise ValueError("is not a moment of our time")
-        return value
+
+_BOUNDS = (("output_speed_tok_s", 0.0, inf), ("burstiness", -1.0, 1.0), ("largest_burst_share", 0.0, 1.0))

@@ -12,7 +12,7 @@ from tokenarena_assets.errors import NoEvidenceError
 from tokenarena_assets.snapshot.withhold import Withheld, withheld_of
 from tokenarena_assets.storage.home import REHEARSAL_MARKER, Home
 from tokenarena_assets.storage.lake import Lake, lake_of
-from tokenarena_assets.storage.rawlog import read_lines, rounds_of
+from tokenarena_assets.storage.rawlog import logs_of, read_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Evidence:
 def broken_seals(evidence: Evidence, day: date) -> list[str]:
     """Raw files of a day that are not what was sealed, each with both hashes; files rewritten to publish left out."""
     found = []
-    for each in rounds_of(evidence.home, day):
+    for each in logs_of(evidence.home, day):
         if each.is_open or not each.seal or not each.seal.get("sha256"):
             continue
         if each.log.relative_to(evidence.root).as_posix() in evidence.rewritten:
@@ -104,7 +104,7 @@ def empty_home(evidence: Evidence, folder: Path) -> Home:
 def withheld_places(evidence: Evidence, day: date) -> dict[tuple[str, int], Withheld]:
     """(raw file, line) -> what is missing, of the lines of a day that were published without some of their content."""
     found = {}
-    for each in rounds_of(evidence.home, day):
+    for each in logs_of(evidence.home, day):
         if each.log.relative_to(evidence.root).as_posix() in evidence.rewritten:
             for line in read_lines(each.log):
                 if (withheld := withheld_of(line.data)) is not None:

@@ -16,7 +16,7 @@ import orjson
 import polars as pl
 
 from tokenarena_assets.chain.catalog import table_specs
-from tokenarena_assets.chain.ingest import closed_rounds
+from tokenarena_assets.chain.rounds import closed_rounds
 from tokenarena_assets.energy.facts import facts_folder
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.explain.sources import SOURCES

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import zstandard
 
-from tokenarena_assets.chain.ingest import closed_rounds
+from tokenarena_assets.chain.rounds import closed_rounds
 from tokenarena_assets.snapshot.withhold import Policy, redact_line
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import (
+    DAMAGED,
+    UNREADABLE,
     RoundFiles,
     certificates_path,
     manifest_path,
@@ -63,7 +65,7 @@ def _copy_log(found: RoundFiles, day: date, target: Path, policy: Policy) -> Cop
     rows, changed, unreadable = 0, False, False
     with _writing(target) as write:
         for line in read_lines(found.log):
-            if line.problem is not None and line.problem.startswith("unreadable_file"):
+            if line.problem is not None and line.problem.startswith((UNREADABLE, DAMAGED)):
                 unreadable = True
                 break
             rows += 1

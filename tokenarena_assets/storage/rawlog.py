@@ -30,9 +30,12 @@ from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rehearsal import require_kind
 
 ROUND_FILE = re.compile(r"^round=(?P<round_id>[A-Za-z0-9._-]+?)\.jsonl(?P<form>\.zst|\.gz|\.part)?$")
-CERTIFICATES_SUFFIX = ".certificates.jsonl"
+CERTIFICATES_SUFFIX, MANIFEST_SUFFIX, SEAL_SUFFIX = ".certificates.jsonl", ".manifest.json", ".seal.json"
+ZSTD_MAGIC, GZIP_MAGIC = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
+UNREADABLE, DAMAGED = "unreadable_file", "damaged_file"
 MAX_LINE_BYTES = 128 * 1024 * 1024  # more than the largest response makes, control characters written as \u0001
 COMPRESSED_READ_BYTES = 16 * 1024
+SEAL_PIECE_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,50 +50,82 @@ class RawLine:
 
 @dataclass(frozen=True, slots=True)
 class RoundFiles:
-    """The files of one round: its log (in one of its forms), what it set out to do, and its seal."""
+    """The files of one round: its log (in one of its forms), what it set out to do, and its seal.
+
+    A file that is the log of no round of its own is `stray`: a second copy, or one whose name says nothing. Its id is
+    its name, so that its lines have a place.
+    """
 
     round_id: str
     log: Path
-    manifest: dict[str, Any] | None
-    seal: dict[str, Any] | None
+    stray: bool = False
 
     @property
     def is_open(self) -> bool:
         """Still `.part`: running, or cut off."""
-        return self.log.name.endswith(".part")
+        return not self.stray and self.log.name.endswith(".part")
+
+    @property
+    def manifest(self) -> dict[str, Any] | None:
+        """What the round set out to do; read anew each time, since a day may have thousands."""
+        return _read_json(manifest_path(self.log, self.round_id))
+
+    @property
+    def seal(self) -> dict[str, Any] | None:
+        """What the round came to."""
+        return _read_json(seal_path(self.log, self.round_id))
 
 
 def rounds_of(home: Home, day: date) -> list[RoundFiles]:
-    """The rounds of a day in the order of their ids (which begin with their start); open ones included."""
-    folder = home.raw_day(day)
+    """The rounds of a day in the order of their ids (which begin with their start); open ones included.
+
+    Of a round that lies in several forms the sealed one counts: a crash between sealing and removing the open file
+    leaves both, and the sealed one holds all of it.
+    """
     found: dict[str, Path] = {}
-    for path in sorted(folder.glob("round=*.jsonl*")) if folder.is_dir() else []:
-        match = ROUND_FILE.match(path.name)
-        if match is None or path.name.endswith(CERTIFICATES_SUFFIX):
+    for path in _visible(home.raw_day(day)):
+        if (match := ROUND_FILE.match(path.name)) and not path.name.endswith(CERTIFICATES_SUFFIX):
+            earlier = found.get(match["round_id"])
+            found[match["round_id"]] = path if earlier is None else min(path, earlier, key=_precedence)
+    return [RoundFiles(round_id, path) for round_id, path in sorted(found.items())]
+
+
+def _precedence(path: Path) -> int:
+    return (".zst", ".gz", ".jsonl", ".part").index(path.suffix)
+
+
+def logs_of(home: Home, day: date) -> list[RoundFiles]:
+    """Every file of a day that may hold lines, whatever its name: nothing that lies there is passed over unseen.
+
+    The rounds, then what else is there: a renamed log stands for its round where that has none, everything else is
+    `stray` (its lines are doubles, or no records, and the chain says so of each). Certificates, manifests, seals and
+    hidden files hold no lines.
+    """
+    found = rounds_of(home, day)
+    taken = {each.log for each in found} | {each.log.with_name(f"round={each.round_id}.jsonl.part") for each in found}
+    known = {each.round_id for each in found}
+    for path in _visible(home.raw_day(day)):
+        if path in taken or path.name.endswith((CERTIFICATES_SUFFIX, MANIFEST_SUFFIX, SEAL_SUFFIX)):
             continue
-        earlier = found.get(match["round_id"])
-        # A crash between sealing and removing the open file leaves both: the sealed one holds all of it.
-        if earlier is None or earlier.name.endswith(".part"):
-            found[match["round_id"]] = path
-        elif not path.name.endswith(".part"):
-            raise TokenArenaError(
-                f"{earlier} and {path} hold the same round",
-                mend="move one of the two out of the day's folder",
-            )
-    return [
-        RoundFiles(round_id, path, _read_json(manifest_path(path, round_id)), _read_json(seal_path(path, round_id)))
-        for round_id, path in sorted(found.items())
-    ]
+        own = next((r["round_id"] for r in records_of(path) if isinstance(r.get("round_id"), str)), None)
+        is_its_log = own is not None and own not in known and manifest_path(path, own).exists()
+        found.append(RoundFiles(own, path) if own and is_its_log else RoundFiles(path.name, path, stray=True))
+        known.add(found[-1].round_id)
+    return sorted(found, key=lambda each: (each.stray, each.round_id))
+
+
+def _visible(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.name[0] != ".") if folder.is_dir() else []
 
 
 def manifest_path(log: Path, round_id: str) -> Path:
     """What the round set out to do, written once before its first request."""
-    return log.with_name(f"round={round_id}.manifest.json")
+    return log.with_name(f"round={round_id}{MANIFEST_SUFFIX}")
 
 
 def seal_path(log: Path, round_id: str) -> Path:
     """What the round came to, written once when it was compressed."""
-    return log.with_name(f"round={round_id}.seal.json")
+    return log.with_name(f"round={round_id}{SEAL_SUFFIX}")
 
 
 def certificates_path(home: Home, day: date, round_id: str) -> Path:
@@ -115,7 +150,8 @@ def _read_json(path: Path) -> dict[str, Any] | None:
 def read_lines(path: Path) -> Iterator[RawLine]:
     """Every line of a round's log, in any of its forms.
 
-    A file whose compression ends or breaks early yields what could be read and one last line that says so.
+    A file whose compression ends early yields what could be read and one last line that says so (`unreadable_file`);
+    so does one whose bytes are not those that were compressed (`damaged_file`), and nothing read of it can be trusted.
     """
     name = path.name
     number = 0
@@ -130,8 +166,10 @@ def read_lines(path: Path) -> Iterator[RawLine]:
                     yield RawLine(name, number, data, "line_too_long")
                 else:
                     yield RawLine(name, number, data, "no_line_end")
-    except (zstandard.ZstdError, zlib.error, EOFError, OSError) as error:
-        yield RawLine(name, number + 1, b"", f"unreadable_file: {error}")
+    except (zstandard.ZstdError, zlib.error, gzip.BadGzipFile) as error:
+        yield RawLine(name, number + 1, b"", f"{DAMAGED}: {error}")
+    except (EOFError, OSError) as error:
+        yield RawLine(name, number + 1, b"", f"{UNREADABLE}: {error}")
 
 
 def _skip_line(stream: IO[bytes]) -> None:
@@ -140,11 +178,13 @@ def _skip_line(stream: IO[bytes]) -> None:
 
 
 def open_plain(path: Path) -> IO[bytes]:
-    """The uncompressed bytes of a log in any of its forms."""
-    if path.name.endswith(".zst"):
+    """The uncompressed bytes of a log in any of its forms; its first bytes tell which, its name where they do not."""
+    with path.open("rb") as file:
+        magic = file.read(len(ZSTD_MAGIC))
+    if magic == ZSTD_MAGIC or (path.name.endswith(".zst") and not magic.startswith(GZIP_MAGIC)):
         return io.BufferedReader(_ZstdFrames(path), buffer_size=COMPRESSED_READ_BYTES)
-    if path.name.endswith(".gz"):
-        if path.stat().st_size == 0:
+    if magic.startswith(GZIP_MAGIC) or path.name.endswith(".gz"):
+        if not magic:
             raise EOFError("the file is empty")
         return cast("IO[bytes]", gzip.open(path, "rb"))
     return path.open("rb")
@@ -284,22 +324,32 @@ class RoundWriter:
     def seal(self, state: str) -> Path:
         """Compress the round, write its seal, remove the open form. `state`: complete or partial."""
         os.fsync(self._file.fileno())
-        content = self.path.read_bytes()
-        compressed = zstandard.ZstdCompressor(level=6, write_checksum=True).compress(content)
-        seal = {
-            "round_id": self.round_id,
-            "state": state,
-            "sealed_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "rows": content.count(b"\n"),
-            "sha256": hashlib.sha256(compressed).hexdigest(),
-        }
-        # The seal first: killed between two of these lines, the round is still open, or whole and sealed.
-        write_text(seal_path(self.path, self.round_id), json.dumps(seal, indent=1) + "\n")
+        digest, rows = hashlib.sha256(), 0
         with replacing(self._sealed_path) as temporary:
-            temporary.write_bytes(compressed)
+            # Piece by piece: a round may be larger than the memory.
+            compressor = zstandard.ZstdCompressor(level=6, write_checksum=True).compressobj(self.path.stat().st_size)
+            with self.path.open("rb") as source, temporary.open("wb") as target:
+                for piece in iter(lambda: source.read(SEAL_PIECE_BYTES), b""):
+                    rows += piece.count(b"\n")
+                    _write_hashed(target, digest, compressor.compress(piece))
+                _write_hashed(target, digest, compressor.flush())
+            seal = {
+                "round_id": self.round_id,
+                "state": state,
+                "sealed_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "rows": rows,
+                "sha256": digest.hexdigest(),
+            }
+            # The seal first: killed between two of these lines, the round is still open, or whole and sealed.
+            write_text(seal_path(self.path, self.round_id), json.dumps(seal, indent=1) + "\n")
         self.path.unlink()
         self._file.close()
         return self._sealed_path
+
+
+def _write_hashed(file: IO[bytes], digest: Any, data: bytes) -> None:
+    file.write(data)
+    digest.update(data)
 
 
 def is_being_written(path: Path) -> bool:

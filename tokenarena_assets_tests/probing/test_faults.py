@@ -14,6 +14,7 @@ from datetime import datetime, timedelta, tzinfo
 from itertools import count, pairwise
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 
@@ -172,7 +173,7 @@ def test_each_gets_its_outcome_class(ran: Ran, name: str, status: str) -> None:
     record = ran.only(name)
     assert record["status"] == status, record["error"]
     assert bool(record["error"]) == (status != "ok")
-    assert ProbeRecord.model_validate_json(json.dumps(record)).status == status
+    assert msgspec.json.decode(json.dumps(record), type=ProbeRecord).status == status
 
 
 def test_the_round_goes_on_and_accounts_for_every_probe(ran: Ran) -> None:

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import polars as pl
 import pytest
 import zstandard
@@ -237,7 +238,7 @@ def test_a_record_says_which_prompt_it_asked(home: Home, server: MisbehavingServ
     for record in ran.records:
         question = by_id[record["request_id"]]
         assert question.ask is not None
-        sample = ProbeRecord.model_validate_json(json.dumps(record)).sample
+        sample = msgspec.json.decode(json.dumps(record), type=ProbeRecord).sample
         assert sample is not None
         assert (sample.prompt_id, sample.rep, sample.slot) == (question.ask.prompt_id, 0, question.ask.slot)
         assert sample.prompt_sha256 == prompt_sha256(question)

@@ -10,11 +10,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tokenarena_assets.chain.ingest import probe_row
 from tokenarena_assets.chain.tables import PROBE_LOG
 from tokenarena_assets.snapshot.withhold import Policy, redact_frame, redact_line, withheld_of
 from tokenarena_assets.storage.rawlog import RawLine
-from tokenarena_assets_tests.evidence import RealRound
+from tokenarena_assets_tests.evidence import RealRound, probe_row
 
 DAY = date(2026, 11, 2)
 NOTHING = Policy(texts=False, gold_from=None)

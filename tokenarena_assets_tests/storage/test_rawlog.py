@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +18,9 @@ import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
+from tokenarena_assets.chain import ingest
 from tokenarena_assets.chain.ingest import read_day
 from tokenarena_assets.endpoints.catalog import Endpoint
 from tokenarena_assets.errors import NoEvidenceError, TokenArenaError
@@ -31,6 +34,7 @@ from tokenarena_assets.storage.rawlog import (
     RoundWriter,
     failures_by_endpoint,
     is_being_written,
+    logs_of,
     read_lines,
     rounds_of,
 )
@@ -184,7 +188,7 @@ def test_a_damaged_file_says_so_after_what_can_be_read(home: Home, form: str, da
     path = _day_file(home, form, damaged)
     *readable, last = read_lines(path)
     assert last.problem is not None
-    assert last.problem.startswith("unreadable_file: ")
+    assert last.problem.startswith(("unreadable_file: ", "damaged_file: "))
     assert (last.line, last.data) == (len(readable) + 1, b"")
     assert [line.data for line in readable if line.problem is None] == CONTENT.split(b"\n")[: len(readable)]
     day = read_day(home, DAY)
@@ -332,19 +336,93 @@ def test_an_unfinished_compression_is_no_round(home: Home) -> None:
     assert (found.seal["state"], found.seal["rows"]) == ("partial", 1)
 
 
-def test_one_round_in_two_finished_files_is_refused(home: Home) -> None:
+def test_of_a_round_in_two_files_the_second_is_stray(home: Home) -> None:
+    """Its lines are read too, so that the chain can say of each that it is a double."""
+    lines = b"".join(_line(_good_record(number)) for number in range(3))
     for form in (".gz", ".zst"):
-        _day_file(home, form, FORMS[form](b"x\n"))
-    with pytest.raises(TokenArenaError, match=r"hold the same round\n.*move one"):
-        rounds_of(home, DAY)
+        _day_file(home, form, FORMS[form](lines))
+    (found,) = rounds_of(home, DAY)
+    assert found.log.suffix == ".zst"
+    day = read_day(home, DAY)
+    name = f"round={ROUND}.jsonl"
+    assert day.round_log.select("round_id", "state", "raw_rows").rows() == [
+        (ROUND, "unsealed", 3),
+        (f"{name}.gz", "stray", 3),
+    ]
+    assert day.probe_log["raw_file"].to_list() == [f"{name}.zst"] * 3 + [f"{name}.gz"] * 3
+    assert day.probe_log["request_id"].n_unique() == 3
+
+
+@pytest.mark.parametrize("name", ["kept.jsonl.zst", "round=a (1).jsonl.zst", "kept", "kept.bak"])
+def test_a_renamed_log_stands_for_its_round(home: Home, name: str) -> None:
+    writer = RoundWriter(home, DAY, ROUND, MANIFEST)
+    writer.append(_good_record())
+    sealed = writer.seal("complete")
+    sealed.rename(sealed.with_name(name))
+    assert rounds_of(home, DAY) == []
+    (found,) = logs_of(home, DAY)
+    assert (found.round_id, found.log.name, found.stray, found.manifest) == (ROUND, name, False, MANIFEST)
+    assert read_day(home, DAY).round_log.select("round_id", "state", "raw_file").row(0) == (ROUND, "complete", name)
+
+
+def test_a_file_of_no_round_is_read_line_by_line(home: Home) -> None:
+    _day_file(home, "", _line(_good_record()))
+    (home.raw_day(DAY) / "notes.txt").write_text("left here\nby hand\n")
+    log = read_day(home, DAY).probe_log
+    assert log.select("raw_file", "problem").rows()[1:] == [("notes.txt", "malformed_json")] * 2
+
+
+@pytest.mark.parametrize("form", [".zst", ".gz"])
+def test_the_form_is_told_by_the_bytes_where_the_name_lies(home: Home, form: str) -> None:
+    for claimed in ("", ".zst", ".gz"):
+        path = _day_file(home, claimed, FORMS[form](b"a\nb\n"))
+        assert [line.data for line in read_lines(path)] == [b"a", b"b"]
+
+
+@pytest.mark.parametrize("form", [".zst", ".gz"])
+def test_nothing_of_a_damaged_file_is_trusted_and_a_cut_one_is_read_to_its_end(home: Home, form: str) -> None:
+    whole = FORMS[form](b"".join(_line(_good_record() | {"request_id": f"q{number}"}) for number in range(500)))
+    _day_file(home, form, whole[:-8] + bytes(8))
+    assert read_day(home, DAY).probe_log["problem"].str.starts_with("damaged_file: ").all()
+    _day_file(home, form, whole[: len(whole) // 2])
+    log = read_day(home, DAY).probe_log
+    assert log["problem"][-1].startswith("unreadable_file: ")
+    assert log["problem"][:-1].null_count() >= log.height - 2  # the line in which it was cut
+
+
+def test_other_rows_than_were_sealed_are_seen(home: Home) -> None:
+    writer = RoundWriter(home, DAY, ROUND, MANIFEST)
+    for number in range(3):
+        writer.append(_good_record(number))
+    sealed = writer.seal("complete")
+    sealed.write_bytes(FORMS[".zst"](_line(_good_record())))
+    assert read_day(home, DAY).round_log.select("state", "raw_rows", "sealed_rows").row(0) == ("damaged", 1, 3)
+
+
+def test_a_large_day_is_read_by_several_processes_in_the_same_order(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        lines = [_line(_good_record() | {"request_id": f"{number}-{n}"}) for n in range(40)]
+        (home.raw_day(DAY) / f"round=r{number:02}.jsonl").parent.mkdir(parents=True, exist_ok=True)
+        (home.raw_day(DAY) / f"round=r{number:02}.jsonl").write_bytes(b"".join(lines) + b"torn" * (number % 3 == 0))
+    alone = read_day(home, DAY)
+    monkeypatch.setattr(ingest, "ALONE_BYTES", 0)
+    monkeypatch.setattr(ingest, "TASK_BYTES", 100_000)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    together = read_day(home, DAY)
+    assert_frame_equal(together.probe_log, alone.probe_log)
+    assert alone.probe_log.height == 40 * 40 + 14
+    assert together.round_log["raw_rows"].sum() == alone.probe_log.height
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "\ufeff{}", ""])
 def test_a_broken_manifest_is_named(home: Home, content: str) -> None:
     path = _day_file(home, ".zst", FORMS[".zst"](b"x\n"))
     rawlog.manifest_path(path, ROUND).write_text(content)
+    (found,) = rounds_of(home, DAY)
     with pytest.raises(TokenArenaError, match=rf"round={ROUND}\.manifest\.json"):
-        rounds_of(home, DAY)
+        found.manifest  # noqa: B018 - it is read when it is asked for
 
 
 def test_rounds_come_in_order_and_other_files_are_passed_over(home: Home) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from tokenarena_assets.chain.certificates import read_certificates
-from tokenarena_assets.chain.ingest import read_day
+from tokenarena_assets.chain.ingest import write_probe_log
 from tokenarena_assets.chain.tables import CATALOG_LOG, CERTIFICATES, PROBE_LOG, ROUND_LOG
 from tokenarena_assets.defs.factory import asset_spec, check_specs, finish, python_asset, sql_assets
 from tokenarena_assets.defs.partitions import DAYS, days_of, days_of_check
@@ -25,10 +25,10 @@ def raw_tables(context: dg.AssetExecutionContext, arena: Arena) -> Iterator[dg.M
     """Read each day's raw rounds once."""
     days = days_of(context)
     for day in days:
-        raw = read_day(arena.home, day)
-        arena.lake.write("probe_log", day, raw.probe_log)
-        arena.lake.write("round_log", day, raw.round_log)
-        arena.lake.write("catalog_log", day, raw.catalog_log)
+        with arena.lake.replacing("probe_log", day) as path:
+            round_log, catalog_log = write_probe_log(arena.home, day, path)
+        arena.lake.write("round_log", day, round_log)
+        arena.lake.write("catalog_log", day, catalog_log)
     yield from finish(context, arena, RAW_TABLES, days)
 
 
