@@ -26,34 +26,17 @@
 -- column n_answered: answers of the endpoint and day that could have been drawn
 -- column n_without_usage: of them those without output tokens in their usage
 with answered as (
+    -- Drawn by place first, without the texts: of ten million answers no more than the drawn ones are carried along.
     select
-        probe_log.day,
-        probe_log.endpoint_id,
-        probe_log.request_id,
-        probe_log.suite,
-        probe_log.raw_file,
-        probe_log.raw_line,
-        stg_probe_log.reject_reason,
-        probe_log.finish_reason,
-        probe_log.input_tokens,
-        probe_log.cached_tokens,
-        probe_log.output_tokens,
-        probe_log.reasoning_tokens,
-        probe_log.generated_events,
-        stg_probe_log.cost_usd,
-        probe_log.text,
-        probe_log.reasoning
-    from probe_log
-    inner join stg_probe_log
-        on
-            probe_log.day = stg_probe_log.day
-            and probe_log.raw_file = stg_probe_log.raw_file
-            and probe_log.raw_line = stg_probe_log.raw_line
+        stg_probe_log.endpoint_id,
+        row(md5(stg_probe_log.request_id), stg_probe_log.raw_file, stg_probe_log.raw_line) as place,
+        stg_probe_log.output_tokens
+    from stg_probe_log
     where
-        probe_log.day = $day
-        and probe_log.status in ('ok', 'truncated')
-        and probe_log.source_tool is null
-        and probe_log.suite <> 'context'
+        stg_probe_log.day = $day
+        and stg_probe_log.status in ('ok', 'truncated')
+        and stg_probe_log.source_tool is null
+        and stg_probe_log.suite <> 'context'
         and (
             stg_probe_log.reject_reason is null
             or stg_probe_log.reject_reason in (
@@ -62,37 +45,55 @@ with answered as (
         )
 ),
 
+drawn as (
+    select
+        answered.endpoint_id,
+        min(answered.place, 200) as places,
+        count(answered.place) as n_answered,
+        count(*) filter (where answered.output_tokens is null) as n_without_usage
+    from answered
+    group by answered.endpoint_id
+),
+
 numbered as (
     select
-        answered.*,
-        row_number() over (
-            partition by answered.endpoint_id
-            order by md5(answered.request_id), answered.raw_file, answered.raw_line
-        ) as sample_number,
-        count(*) over (partition by answered.endpoint_id) as n_answered,
-        count(*) filter (where answered.output_tokens is null) over (partition by answered.endpoint_id) as n_without_usage
-    from answered
+        drawn.endpoint_id,
+        drawn.n_answered,
+        drawn.n_without_usage,
+        unnest(drawn.places) as place,
+        generate_subscripts(drawn.places, 1) as sample_number
+    from drawn
 )
 
 select
-    numbered.day,
-    numbered.endpoint_id,
-    numbered.request_id,
-    numbered.suite,
-    numbered.raw_file,
-    numbered.raw_line,
-    numbered.reject_reason,
-    numbered.finish_reason,
-    numbered.input_tokens,
-    numbered.cached_tokens,
-    numbered.output_tokens,
-    numbered.reasoning_tokens,
-    numbered.generated_events,
-    numbered.cost_usd,
-    numbered.text,
-    numbered.reasoning,
+    probe_log.day,
+    probe_log.endpoint_id,
+    probe_log.request_id,
+    probe_log.suite,
+    probe_log.raw_file,
+    probe_log.raw_line,
+    stg_probe_log.reject_reason,
+    probe_log.finish_reason,
+    probe_log.input_tokens,
+    probe_log.cached_tokens,
+    probe_log.output_tokens,
+    probe_log.reasoning_tokens,
+    probe_log.generated_events,
+    stg_probe_log.cost_usd,
+    probe_log.text,
+    probe_log.reasoning,
     numbered.sample_number,
     numbered.n_answered,
     numbered.n_without_usage
 from numbered
-where numbered.sample_number <= 200
+inner join probe_log
+    on
+        numbered.place[2] = probe_log.raw_file
+        and numbered.place[3] = probe_log.raw_line
+inner join stg_probe_log
+    on
+        numbered.place[2] = stg_probe_log.raw_file
+        and numbered.place[3] = stg_probe_log.raw_line
+where
+    probe_log.day = $day
+    and stg_probe_log.day = $day

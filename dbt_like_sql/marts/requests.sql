@@ -4,6 +4,7 @@
 -- key: request_id
 -- not null: day, round_id, request_id, endpoint_id, suite, started_at, status, expects_cache
 -- published: view
+-- order: none
 -- rule times_positive: least(ttfb_ms, ttft_ms, ttfo_ms, readable_ms, e2e_ms) >= 0
 -- rule ttft_within_e2e: ttft_ms <= e2e_ms
 -- rule speed_positive: output_speed_tok_s > 0

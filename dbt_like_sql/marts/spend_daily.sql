@@ -34,13 +34,13 @@ listed as (
     from planned_round
     union
     select
-        probe_log.day,
-        probe_log.endpoint_id
-    from probe_log
+        stg_probe_log.day,
+        stg_probe_log.endpoint_id
+    from stg_probe_log
     where
-        probe_log.day = $day
-        and probe_log.endpoint_id is not null
-        and probe_log.source_tool is null
+        stg_probe_log.day = $day
+        and stg_probe_log.endpoint_id is not null
+        and stg_probe_log.source_tool is null
 ),
 
 planned as (
@@ -61,25 +61,17 @@ planned as (
 requested as (
     select
         stg_probe_log.endpoint_id,
-        probe_log.status = 'not_sent' as is_unsent,
-        probe_log.input_tokens,
-        probe_log.output_tokens,
+        stg_probe_log.status = 'not_sent' as is_unsent,
+        stg_probe_log.input_tokens,
+        stg_probe_log.output_tokens,
         stg_probe_log.cost_usd,
         stg_probe_log.price_id is null as is_unpriced
     from stg_probe_log
-    inner join probe_log
-        on
-            stg_probe_log.day = probe_log.day
-            and stg_probe_log.raw_file = probe_log.raw_file
-            and stg_probe_log.raw_line = probe_log.raw_line
     where
         stg_probe_log.day = $day
         and stg_probe_log.endpoint_id is not null
-        and probe_log.source_tool is null
-    qualify
-        row_number() over (
-            partition by stg_probe_log.request_id order by stg_probe_log.raw_file, stg_probe_log.raw_line
-        ) = 1
+        and stg_probe_log.source_tool is null
+        and stg_probe_log.copy_number = 1
 ),
 
 booked as (

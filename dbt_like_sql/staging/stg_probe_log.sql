@@ -2,8 +2,9 @@
 -- grain: one line of a raw file
 -- group: clean
 -- key: raw_file, raw_line
--- not null: day, raw_file, raw_line
+-- not null: day, raw_file, raw_line, copy_number
 -- published: view
+-- order: none
 -- rule cost_not_negative: cost_usd >= 0 and estimated_cost_usd >= 0
 -- column day: UTC day of the partition
 -- column raw_file: file of the round in the day's raw folder
@@ -13,14 +14,57 @@
 -- column request_id: identity of the probe; null where it could not be read
 -- column round_id: round that the line names; null where it could not be read
 -- column endpoint_id: provider/model@sku; null where it could not be read
+-- column suite: what was asked; null where it could not be read
+-- column source_tool: the tool that made an imported row; null: our own prober
+-- column status: outcome class; null where it could not be read
+-- column input_tokens: prompt tokens billed, cached ones included
+-- column output_tokens: output tokens billed, reasoning included
+-- column copy_number: number of the line among all of its request, from 1
 -- column price_id: line of the prices that the request pays, by its round, minute and size; null: no price is known
 -- column cost_usd: cost at that list price, USD; null: price or usage unknown
 -- column estimated_cost_usd: the same with tokens by characters where an answer of HTTP 2xx reported none, USD; null: unknown
-with judged_alone as (
+with quickest as (
+    -- No window over all lines: ten million are read in one pass, and only those that may be doubles are compared.
+    -- The wait of a busy client for its own loop is no part of a round trip, and a connect that took a second lost its first
+    -- packet (RFC 6298: it is sent again after one).
+    select
+        probe_log.raw_file,
+        probe_log.endpoint_id,
+        min(probe_log.connect_ms - coalesce(probe_log.client_delay_ms, 0)) as connect_ms
+    from probe_log
+    where
+        probe_log.day = $day
+        and probe_log.connect_ms < 1000
+    group by probe_log.raw_file, probe_log.endpoint_id
+),
+
+-- By hash: eight bytes a line. A collision costs a comparison, nothing else.
+doubled as (
+    select hash(probe_log.request_id) as request_hash
+    from probe_log
+    where
+        probe_log.day = $day
+        and probe_log.request_id is not null
+    group by hash(probe_log.request_id)
+    having count(*) > 1
+),
+
+-- By its file and by the round that it names: a renamed log must not bring a void round back.
+void_round as (
+    select
+        stg_rounds.round_id,
+        stg_rounds.void_reason
+    from stg_rounds
+    where
+        stg_rounds.day = $day
+        and stg_rounds.void
+),
+
+judged_alone as (
     select
         probe_log.*,
-        stg_rounds.void,
-        stg_rounds.void_reason,
+        coalesce(stg_rounds.void_reason, void_round.void_reason) as void_reason,
+        doubled.request_hash is not null as may_be_double,
         round_prices.price_id,
         round_prices.input_usd_per_mtok::double as usd_in,
         coalesce(round_prices.cached_input_usd_per_mtok, round_prices.input_usd_per_mtok)::double as usd_cached,
@@ -31,13 +75,9 @@ with judged_alone as (
         coalesce(probe_log.cache_write_tokens, 0)::double as n_written,
         least(coalesce(probe_log.reasoning_tokens, 0), probe_log.output_tokens)::double as n_thought,
         coalesce(length(probe_log.text), 0) + coalesce(length(probe_log.reasoning), 0) as text_chars,
-        -- The wait of a busy client for its own loop is no part of a round trip, and a connect that took a second lost its
-        -- first packet (RFC 6298: it is sent again after one).
-        min(probe_log.connect_ms - coalesce(probe_log.client_delay_ms, 0)) filter (where probe_log.connect_ms < 1000) over (
-            partition by probe_log.raw_file, probe_log.endpoint_id
-        ) as quickest_connect_ms,
+        quickest.connect_ms as quickest_connect_ms,
         case
-            when stg_rounds.void then 'void_round'
+            when stg_rounds.void or void_round.round_id is not null then 'void_round'
             when probe_log.problem is not null then split_part(probe_log.problem, ':', 1)
             when probe_log.rehearsal and not stg_rounds.rehearsal_home then 'rehearsal_in_real_home'
             when not probe_log.rehearsal and stg_rounds.rehearsal_home then 'real_in_rehearsal_home'
@@ -79,6 +119,12 @@ with judged_alone as (
     from probe_log
     left join stg_rounds
         on probe_log.day = stg_rounds.day and probe_log.raw_file = stg_rounds.raw_file
+    left join void_round on probe_log.round_id = void_round.round_id
+    left join quickest
+        on
+            probe_log.raw_file = quickest.raw_file
+            and probe_log.endpoint_id = quickest.endpoint_id
+    left join doubled on hash(probe_log.request_id) = doubled.request_hash
     left join catalog_log
         on
             probe_log.day = catalog_log.day
@@ -100,7 +146,7 @@ with judged_alone as (
     where probe_log.day = $day
 ),
 
-examined as (
+examined as not materialized (
     select
         judged_alone.*,
         case
@@ -123,6 +169,13 @@ examined as (
 judged as (
     select
         examined.*,
+        examined.fault as reject_reason,
+        1 as copy_number
+    from examined
+    where not examined.may_be_double
+    union all
+    select
+        examined.*,
         case
             when examined.fault is not null then examined.fault
             when
@@ -131,8 +184,12 @@ judged as (
                     order by examined.raw_file, examined.raw_line
                 ) > 1
                 then 'duplicate_request_id'
-        end as reject_reason
+        end as reject_reason,
+        row_number() over (
+            partition by examined.request_id order by examined.raw_file, examined.raw_line
+        ) as copy_number
     from examined
+    where examined.may_be_double
 )
 
 select
@@ -188,6 +245,12 @@ select
     judged.request_id,
     judged.round_id,
     judged.endpoint_id,
+    judged.suite,
+    judged.source_tool,
+    judged.status,
+    judged.input_tokens,
+    judged.output_tokens,
+    judged.copy_number,
     judged.price_id,
     case
         when judged.n_cached + judged.n_written <= judged.input_tokens

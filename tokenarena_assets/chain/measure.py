@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -33,67 +36,91 @@ MEDIANS = {
 }
 
 
-def latency_by_endpoint(day: date, requests: pl.DataFrame) -> pl.DataFrame:
-    """One row an endpoint, suite and prompt size: times of probes answered and timed, success of all that were sent."""
-    timed = requests.filter(pl.col("suite").is_in(TIMED_SUITES) | pl.col("suite").str.starts_with(IMPORTED))
-    keys = ("endpoint_id", "suite", "prompt_tokens_target")
-    groups = sorted(timed.group_by(keys), key=lambda pair: (pair[0][:2], pair[0][2] is None, pair[0][2]))
-    return LATENCY_DAILY.frame([{"day": day, **dict(zip(keys, key, strict=True)), **_row(own)} for key, own in groups])
+KEYS = ("endpoint_id", "suite", "prompt_tokens_target")
+Key = tuple[str, str, int | None]
+Values = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 
-def _row(own: pl.DataFrame) -> dict[str, object]:
-    sent = own.filter(pl.col("status") != "not_sent")
-    answered = sent.filter(pl.col("status").is_in(ANSWERED))
-    timed = answered.filter(pl.col("timing_exclusion").is_null())
-    success = wilson(len(answered), len(sent))
-    e2e = timed["e2e_ms"].drop_nulls().to_numpy()
-    with_failures = np.concatenate([e2e, np.full(len(sent) - len(answered), math.inf)])
+def latency_by_endpoint(day: date, requests: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+    """One row an endpoint, suite and prompt size: times of probes answered and timed, success of all that were sent.
+
+    Figures are read one after the other, so that a day of ten million probes is never in memory as a whole.
+    """
+    asked = requests.lazy().filter(pl.col("suite").is_in(TIMED_SUITES) | pl.col("suite").str.starts_with(IMPORTED))
+    timed = asked.filter(_IS_TIMED)
+    groups = asked.group_by(KEYS).agg(**_COUNTS).collect(engine="streaming").sort(KEYS, nulls_last=True)
+    keys: list[Key] = list(groups.select(KEYS).iter_rows())
+    rows = [
+        {"day": day, **dict(zip(KEYS, key, strict=True)), **_counted(row)}
+        for key, row in zip(keys, groups.iter_rows(named=True), strict=True)
+    ]
+    for figures in _FIGURES:
+        values = _values(timed, figures.name)
+        for key, row in zip(keys, rows, strict=True):
+            row.update(figures.of(values.get(key, np.empty(0)), row))
+    return LATENCY_DAILY.frame(rows)
+
+
+def _mostly(reason: str) -> pl.Expr:
+    return pl.col(reason).filter(_IS_TIMED).drop_nulls().mode().sort().first()  # of equals the first: one day, one text
+
+
+_IS_SENT = pl.col("status") != "not_sent"
+_IS_ANSWERED = pl.col("status").is_in(ANSWERED)
+_IS_TIMED = _IS_ANSWERED & pl.col("timing_exclusion").is_null()
+_COUNTS = {
+    "n": pl.len(),
+    "n_sent": _IS_SENT.sum(),
+    "n_answered": _IS_ANSWERED.sum(),
+    "n_timed": _IS_TIMED.sum(),
+    "n_ttft": (_IS_TIMED & pl.col("ttft_ms").is_not_null()).sum(),
+    "n_speed": (_IS_TIMED & pl.col("output_speed_tok_s").is_not_null()).sum(),
+    "n_speed_hidden_reasoning": (_IS_TIMED & (pl.col("speed_method") == HIDDEN_REASONING)).sum(),
+    "mostly_no_ttft": _mostly("ttft_refusal"),
+    "mostly_no_speed": _mostly("speed_refusal"),
+    "n_cold": (_IS_TIMED & (pl.col("connection") == "cold")).sum(),
+    "n_warm": (_IS_TIMED & (pl.col("connection") == "warm")).sum(),
+    "client_delay_max_ms": pl.col("client_delay_ms").filter(_IS_TIMED).max(),
+}
+
+
+def _counted(group: Mapping[str, Any]) -> dict[str, object]:
+    n, sent, answered, timed = (group[name] for name in ("n", "n_sent", "n_answered", "n_timed"))
+    success = wilson(answered, sent)
     return {
-        "n_sent": len(sent),
-        "n_answered": len(answered),
-        "n_not_sent": len(own) - len(sent),
-        "n_timed": len(timed),
-        "n_timing_excluded": len(answered) - len(timed),
+        "n_sent": sent,
+        "n_answered": answered,
+        "n_not_sent": n - sent,
+        "n_timed": timed,
+        "n_timing_excluded": answered - timed,
         "success_rate": success.value,
         "success_rate_lo": success.lo,
         "success_rate_hi": success.hi,
-        **_median("ttft_p50", "ms", timed["ttft_ms"]),
-        **_median("e2e_p50", "ms", timed["e2e_ms"]),
-        **_median("output_speed_p50", "tok_s", timed["output_speed_tok_s"]),
-        "n_ttft": (n_ttft := timed["ttft_ms"].count()),
-        "n_speed": (n_speed := timed["output_speed_tok_s"].count()),
-        "n_speed_hidden_reasoning": timed.filter(pl.col("speed_method") == HIDDEN_REASONING).height,
-        "ttft_not_ranked_because": not_ranked_because(
-            len(sent), len(answered), n_ttft, _most_frequent(timed["ttft_refusal"])
-        ),
-        "speed_not_ranked_because": not_ranked_because(
-            len(sent), len(answered), n_speed, _most_frequent(timed["speed_refusal"])
-        ),
-        **_tails("ttft", timed["ttft_ms"].drop_nulls().to_numpy()),
-        **_tails("e2e", e2e),
-        **_with_failures(with_failures),
-        **{column: _p50(timed[figure]).value for column, figure in MEDIANS.items()},
-        "n_cold": timed.filter(pl.col("connection") == "cold").height,
-        "n_warm": timed.filter(pl.col("connection") == "warm").height,
-        "client_delay_max_ms": timed["client_delay_ms"].max(),
+        "ttft_not_ranked_because": not_ranked_because(sent, answered, group["n_ttft"], group["mostly_no_ttft"]),
+        "speed_not_ranked_because": not_ranked_because(sent, answered, group["n_speed"], group["mostly_no_speed"]),
+        **{
+            name: group[name]
+            for name in ("n_ttft", "n_speed", "n_speed_hidden_reasoning", "n_cold", "n_warm", "client_delay_max_ms")
+        },
     }
 
 
-def _most_frequent(reasons: pl.Series) -> str | None:
-    given = reasons.drop_nulls().mode().sort()  # of equals the first, so that a day gives one text
-    return None if given.is_empty() else str(given[0])
+def _values(timed: pl.LazyFrame, figure: str) -> dict[Key, Values]:
+    """The known values of a figure by endpoint, suite and prompt size."""
+    found = timed.select(*KEYS, figure).drop_nulls(figure).group_by(KEYS).agg(figure).collect(engine="streaming")
+    return {key: values.to_numpy() for key, values in zip(found.select(KEYS).iter_rows(), found[figure], strict=True)}
 
 
-def _p50(values: pl.Series) -> Interval:
-    return quantile_interval(values.drop_nulls().to_numpy(), 0.5)
+def _p50(values: Values) -> Interval:
+    return quantile_interval(values, 0.5)
 
 
-def _median(name: str, unit: str, values: pl.Series) -> dict[str, object]:
+def _median(name: str, unit: str, values: Values) -> dict[str, object]:
     found = _p50(values)
     return {f"{name}_{unit}": found.value, f"{name}_lo_{unit}": found.lo, f"{name}_hi_{unit}": found.hi}
 
 
-def _tails(name: str, values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> dict[str, object]:
+def _tails(name: str, values: Values) -> dict[str, object]:
     row: dict[str, object] = {}
     for percent in (90, 99):
         tail = conservative_percentile(values, percent / 100)
@@ -102,7 +129,8 @@ def _tails(name: str, values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> d
     return row
 
 
-def _with_failures(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> dict[str, object]:
+def _with_failures(times: Values, row: Mapping[str, Any]) -> dict[str, object]:
+    values = np.concatenate([times, np.full(row["n_sent"] - row["n_answered"], math.inf)])
     p50, p90 = quantile_interval(values, 0.5).value, conservative_percentile(values, 0.9)
     return {
         "e2e_p50_with_failures_ms": _finite(p50),
@@ -118,3 +146,26 @@ def _finite(value: float | None) -> float | None:
 
 def _never(value: float | None) -> str | None:
     return "never: too many failed" if value == math.inf else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """A figure of a request, and what a group's values of it say; `of` is given the group's counts as well."""
+
+    name: str
+    of: Callable[[Values, Mapping[str, Any]], dict[str, object]]
+
+
+def _only_median(column: str) -> Callable[[Values, Mapping[str, Any]], dict[str, object]]:
+    return lambda values, _: {column: _p50(values).value}
+
+
+_FIGURES = (
+    _Figure("ttft_ms", lambda values, _: _median("ttft_p50", "ms", values) | _tails("ttft", values)),
+    _Figure(
+        "e2e_ms",
+        lambda values, row: _median("e2e_p50", "ms", values) | _tails("e2e", values) | _with_failures(values, row),
+    ),
+    _Figure("output_speed_tok_s", lambda values, _: _median("output_speed_p50", "tok_s", values)),
+    *(_Figure(figure, _only_median(column)) for column, figure in MEDIANS.items()),
+)

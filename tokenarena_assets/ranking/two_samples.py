@@ -14,6 +14,7 @@ from tokenarena_assets.stats import weighted_mcnemar_exact
 from tokenarena_assets.stats.special import hypergeometric_tails, two_sided_p
 
 EXACT_UP_TO = 4_000  # product of sizes of all rounds; above, the normal approximation is as good
+VALUES_AT_ONCE = 65_536  # a round of a million probes of 200 endpoints would need gigabytes
 Rounds = Mapping[str, Vector]
 
 
@@ -66,14 +67,19 @@ def _of_round(values: Sequence[Vector]) -> _Round:
     m = len(values)
     owner = np.repeat(np.arange(m), [len(own) for own in values])
     distinct, code = np.unique(np.concatenate(values), return_inverse=True)
-    count = np.zeros((m, len(distinct)))
-    np.add.at(count, (owner, code), 1.0)
-    n = count.sum(axis=1)
-    # Twice the values below, and once those equal to it.
-    wins: Matrix = count @ (2 * np.cumsum(count, axis=1) - count).T / 2
-    shared = count[:, count.sum(axis=0) > 1]
-    mixed = np.square(shared) @ shared.T
-    alone = (count * count * count).sum(axis=1)
+    n, alone = np.zeros(m), np.zeros(m)
+    wins, mixed = np.zeros((m, m)), np.zeros((m, m))
+    order = np.argsort(code, kind="stable")
+    for first in range(0, len(distinct), VALUES_AT_ONCE):
+        here = order[slice(*np.searchsorted(code[order], [first, first + VALUES_AT_ONCE]))]
+        count = np.zeros((m, min(VALUES_AT_ONCE, len(distinct) - first)))
+        np.add.at(count, (owner[here], code[here] - first), 1.0)
+        # Twice the values below, and once those equal to it.
+        wins += count @ (2 * (n[:, None] + np.cumsum(count, axis=1)) - count).T / 2
+        shared = count[:, count.sum(axis=0) > 1]
+        mixed += np.square(shared) @ shared.T
+        alone += (count * count * count).sum(axis=1)
+        n += count.sum(axis=1)
     size = n[:, None] + n[None, :]
     # Sum over values of t^3 - t, t being how often both together have it.
     excess = alone[:, None] + alone[None, :] + 3 * (mixed + mixed.T) - size

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -49,17 +51,30 @@ def quantile_interval(values: ArrayLike, q: float, confidence: float = 0.95) -> 
     quantile whose outer bound is None is itself None: the sample is too small to know it. Infinite values (failures
     counted as never answered) are allowed.
     """
-    ordered = np.sort(np.asarray(values, dtype=float))
-    n = len(ordered)
+    sample = np.asarray(values, dtype=float)
+    n = len(sample)
     if n == 0:
         return Interval(None, None, None, 0)
-    tail = (1 - confidence) / 2
-    ranks = np.arange(n)
-    below = binomial_cdf(ranks, n, q)  # P(at most `rank` values lie below the true quantile)
-    low_ranks = np.flatnonzero(below <= tail)
-    high_ranks = np.flatnonzero(below >= 1 - tail)
-    lo = float(ordered[low_ranks[-1]]) if len(low_ranks) else None
-    hi = float(ordered[high_ranks[0]]) if len(high_ranks) else None
+    low, high = _ranks(n, q, (1 - confidence) / 2)
+    wanted = [rank for rank in (low, high) if rank is not None]
+    ordered = np.partition(sample, wanted) if wanted else sample
+    lo = float(ordered[low]) if low is not None else None
+    hi = float(ordered[high]) if high is not None else None
     known = (q <= 0.5 or hi is not None) and (q >= 0.5 or lo is not None)
-    value = float(np.quantile(ordered, q, method="inverted_cdf" if np.isinf(ordered).any() else "linear"))
+    value = float(np.quantile(sample, q, method="inverted_cdf" if np.isinf(sample).any() else "linear"))
     return Interval(value if known else None, lo, hi, n)
+
+
+@lru_cache(maxsize=4096)
+def _ranks(n: int, q: float, tail: float) -> tuple[int | None, int | None]:
+    """The ranks (from 0) of the values that enclose quantile `q` of `n`; None: beyond the sample.
+
+    By bisection: P(at most `rank` values lie below the true quantile) grows with the rank.
+    """
+
+    def below(rank: int) -> float:
+        return float(binomial_cdf(rank, n, q))
+
+    low = bisect_right(range(n), tail, key=below) - 1
+    high = bisect_left(range(n), 1 - tail, key=below)
+    return (low if low >= 0 else None), (high if high < n else None)

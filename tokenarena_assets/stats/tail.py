@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cache
 
@@ -35,14 +36,15 @@ def conservative_percentile(values: ArrayLike, q: float, confidence: float = CON
     Where not even t = 1 is unlikely enough there is no estimate: p90 needs 64 values, p99 needs 662. It is never below
     the quantile of the sample, and nears it as n grows. Infinite values (failures counted as never) are allowed.
     """
-    ordered = np.sort(np.asarray(values, dtype=float))
-    n = len(ordered)
+    sample = np.asarray(values, dtype=float)
+    n = len(sample)
     needs = sample_needed(q, confidence)
     if n < needs:
         return Tail(None, n, needs)
-    unlikely = binomial_cdf(np.arange(n + 1), n, 1 - q) <= 1 - confidence
-    above = int(np.flatnonzero(unlikely)[-1])
-    return Tail(float(ordered[n - above]), n, needs)
+    # P(at most t of n lie above the quantile) grows with t.
+    unlikely = bisect_right(range(n + 1), 1 - confidence, key=lambda t: float(binomial_cdf(t, n, 1 - q)))
+    rank = n - (unlikely - 1)
+    return Tail(float(np.partition(sample, rank)[rank]), n, needs)
 
 
 @cache

@@ -1,7 +1,9 @@
 """SQL models: one SELECT a file, the file's name is the table, its header says what the columns mean.
 
 Header lines: `-- description:`, `-- grain:`, `-- group:`, `-- owner:`, `-- key: a, b`, `-- not null: a, b`,
-`-- published: table|view`, `-- rule <name>: <expression true of every good row>`, `-- column <name>: <meaning>`.
+`-- published: table|view`,
+`-- order: none` (as the rows come: too many to sort; whoever needs an order sorts what it reads),
+`-- rule <name>: <expression true of every good row>`, `-- column <name>: <meaning>`.
 `$day` is the partition. Dependencies and column lineage are read from the SQL itself.
 """
 
@@ -27,7 +29,7 @@ from tokenarena_assets.storage.tables import Column, TableSpec
 HEADER_LINE = re.compile(r"^-- (?P<key>[a-z ]+?)(?: (?P<name>[a-z0-9_]+))?: (?P<value>.+)$")
 LAYERS = ("staging", "intermediate", "marts")
 FINDINGS = "findings"  # a folder of questions, each one row an answer; not tables of their own
-SIMPLE_KEYS = ("description", "grain", "group", "owner", "key", "not null", "published")
+SIMPLE_KEYS = ("description", "grain", "group", "owner", "key", "not null", "published", "order")
 
 
 def models_folder() -> Path:
@@ -45,6 +47,7 @@ class SqlModel:
     layer: str  # staging | intermediate | marts | findings
     path: Path
     sql: str
+    sorted: bool = True  # by its key
 
     @cached_property
     def expression(self) -> exp.Query:
@@ -129,12 +132,12 @@ class SqlModel:
             MissingTableError: a dependency has no partition of that day.
         """
         with lake.connect(dict.fromkeys(self.dependencies, day)) as connection:
-            connection.execute(f"create temp table result as {self.sql}", {"day": day})
+            order = f"order by {', '.join(self.spec.key)}" if self.sorted else ""
+            connection.execute("set preserve_insertion_order = false")
             with lake.replacing(self.spec.name, day) as temporary:
-                order = ", ".join(self.spec.key)
                 target = str(temporary).replace("'", "''")
                 connection.execute(
-                    f"copy (from result order by {order}) to '{target}' (format parquet, compression zstd)"
+                    f"copy (from ({self.sql}\n) {order}) to '{target}' (format parquet, compression zstd)", {"day": day}
                 )
 
 
@@ -192,7 +195,9 @@ def _load(path: Path) -> SqlModel:
         columns=tuple(columns),
         published="view" if published == "view" else "table",
     )
-    return SqlModel(spec=spec, layer=path.parent.name, path=path, sql=text)
+    if simple.get("order", "none") != "none":
+        raise ConfigError(path, f"order: {simple['order']}", field="order", mend="leave it out, or write none")
+    return SqlModel(spec=spec, layer=path.parent.name, path=path, sql=text, sorted="order" not in simple)
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -97,7 +97,7 @@ def result(lake: ParquetLake, model: str, day: date = DAY) -> list[Row]:
     if not lake.path("energy_per_correct", day).exists():
         put(lake, day, energy_per_correct=[])
     sql_models()[model].run(lake, day)
-    return lake.read(model, day).to_dicts()
+    return lake.read(model, day).sort(sql_models()[model].spec.key).to_dicts()
 
 
 PRICES = {"input_usd_per_mtok": Decimal("1.0"), "output_usd_per_mtok": Decimal("3.0")}

@@ -17,7 +17,7 @@ EXPECTED_DEPENDENCIES = {
     "requests": ("probe_log", "stg_probe_log"),
     "quarantine": ("stg_probe_log",),
     "rounds": ("quarantine", "requests", "round_log", "stg_rounds"),
-    "spend_daily": ("catalog_log", "probe_log", "round_log", "stg_probe_log"),
+    "spend_daily": ("catalog_log", "round_log", "stg_probe_log"),
     "endpoints": ("catalog_log",),
     "answers": ("graded_answers", "requests"),
     "scorecard": (

@@ -15,7 +15,7 @@ from tokenarena_assets.storage.lake import Lake
 
 
 def _compute(arena: Arena, day: date) -> None:
-    arena.lake.write("latency_daily", day, latency_by_endpoint(day, arena.lake.read("requests", day)))
+    arena.lake.write("latency_daily", day, latency_by_endpoint(day, arena.lake.scan("requests", day)))
 
 
 def _show(lake: Lake, day: date) -> dict[str, Any]:
