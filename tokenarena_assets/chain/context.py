@@ -53,14 +53,14 @@ class _Read:
     problem: str | None
 
 
-def contexts_of(day: date, requests: pl.DataFrame) -> ContextDay:
+def contexts_of(day: date, requests: pl.DataFrame | pl.LazyFrame) -> ContextDay:
     """Read the searches of `requests` (their suite is `context`) and judge each endpoint by the day's first whole one.
 
     Without a whole one it is judged by the longest. The verdict is that of `tokenarena_assets.context.verdict`.
     """
-    own = requests.filter((pl.col("suite") == "context") & asks("gold")).sort("started_at", "raw_file", "raw_line")
+    own = requests.lazy().filter((pl.col("suite") == "context") & asks("gold")).select(NEEDED)
     searches: dict[tuple[str, str], list[_Read]] = {}
-    for row in own.select(NEEDED).iter_rows(named=True):
+    for row in own.sort("started_at", "raw_file", "raw_line").collect().iter_rows(named=True):
         searches.setdefault((row["endpoint_id"], row["round_id"]), []).append(_read(row))
     results = {key: found for key, reads in searches.items() if (found := _verdict(reads)) is not None}
     chosen: dict[str, tuple[str, ContextResult]] = {}

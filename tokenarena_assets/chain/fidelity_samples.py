@@ -41,7 +41,7 @@ NEEDED = (
 )
 
 
-def fidelity_samples(day: date, requests: pl.DataFrame, endpoints: pl.DataFrame) -> pl.DataFrame:
+def fidelity_samples(day: date, requests: pl.DataFrame | pl.LazyFrame, endpoints: pl.DataFrame) -> pl.DataFrame:
     """One row a fidelity request of `requests`.
 
     Of several tries at one question the first that the endpoint itself answered counts, else the first. Of who always
@@ -51,9 +51,11 @@ def fidelity_samples(day: date, requests: pl.DataFrame, endpoints: pl.DataFrame)
     family = dict(latest.select("endpoint_id", "model_family").iter_rows())
     thinking = set(latest.filter(pl.col("thinks"))["endpoint_id"])
     asked = (
-        requests.filter(pl.col("suite").is_in(CHANNELS) & asks("prompt_id"))
+        requests.lazy()
+        .filter(pl.col("suite").is_in(CHANNELS) & asks("prompt_id"))
         .select(NEEDED)
         .sort("started_at", "raw_file", "raw_line")
+        .collect()
     )
     rows = [_sample(day, row, family, row["endpoint_id"] in thinking) for row in asked.iter_rows(named=True)]
     counting: dict[tuple[Any, ...], dict[str, Any]] = {}

@@ -44,13 +44,13 @@ REFUSAL = re.compile(
 )
 
 
-def grade_answers(day: date, requests: pl.DataFrame, sandbox: Sandbox | None = None) -> pl.DataFrame:
+def grade_answers(day: date, requests: pl.DataFrame | pl.LazyFrame, sandbox: Sandbox | None = None) -> pl.DataFrame:
     """Grade every quality request of `requests`; without a `sandbox` code is not run, which is not wrong.
 
     Whatever fails in grading is our fault: outcome `grader_fault`, no grade, and the reason in `detail`.
     """
-    own = requests.filter(pl.col("suite").is_in(QUALITY_SUITES) & asks("item_id"))
-    rows = list(own.select(NEEDED).iter_rows(named=True))
+    own = requests.lazy().filter(pl.col("suite").is_in(QUALITY_SUITES) & asks("item_id"))
+    rows = list(own.select(NEEDED).sort("request_id").collect().iter_rows(named=True))
     to_run = [index for index, row in enumerate(rows) if row["status"] == "ok" and _domain(row) == "code"]
     code = dict(zip(to_run, _grade_code([rows[index] for index in to_run], sandbox), strict=True))
     return GRADED_ANSWERS.frame([_graded(day, row, code.get(index)) for index, row in enumerate(rows)])

@@ -37,18 +37,18 @@ class Wordiness:
     unknown_because: str | None = None
 
 
-def wordiness(requests: pl.DataFrame, family_of: Mapping[str, str]) -> dict[str, Wordiness]:
+def wordiness(requests: pl.DataFrame | pl.LazyFrame, family_of: Mapping[str, str]) -> dict[str, Wordiness]:
     """By endpoint, of the day's answered requests for generated quality items: the same items for a whole family.
 
     The mean number of output tokens, reasoning included, over the median of these means in its family.
     """
-    answered = requests.filter(
+    answered = requests.lazy().filter(
         pl.col("suite").is_in(GENERATED_SUITES),
         pl.col("status").is_in(("ok", "truncated")),
         pl.col("output_tokens").is_not_null(),
     )
     counted = answered.group_by("endpoint_id").agg(pl.col("output_tokens").mean(), n=pl.len()).sort("endpoint_id")
-    means = {name: (mean, n) for name, mean, n in counted.iter_rows()}
+    means = {name: (mean, n) for name, mean, n in counted.collect().iter_rows()}
     families: dict[str, list[float]] = {}
     for name, (mean, n) in means.items():
         if n >= LEAST_ANSWERS and mean > 0:
@@ -67,7 +67,11 @@ def wordiness(requests: pl.DataFrame, family_of: Mapping[str, str]) -> dict[str,
 
 
 def blend_prices(
-    day: date, endpoints: pl.DataFrame, book: pl.DataFrame, requests: pl.DataFrame, presets: Sequence[Preset]
+    day: date,
+    endpoints: pl.DataFrame,
+    book: pl.DataFrame,
+    requests: pl.DataFrame | pl.LazyFrame,
+    presets: Sequence[Preset],
 ) -> pl.DataFrame:
     """The blends of each preset at the prices in force on the day.
 

@@ -85,7 +85,7 @@ def rank_day(
     scorecard: pl.DataFrame,
     blended: pl.DataFrame,
     costs: pl.DataFrame,
-    requests: pl.DataFrame,
+    requests: pl.DataFrame | pl.LazyFrame,
     answers: pl.DataFrame,
     latency: pl.DataFrame,
     context: pl.DataFrame,
@@ -221,6 +221,9 @@ def _price(cards: Sequence[Row], blended: pl.DataFrame, preset: str) -> Order:
     )
 
 
+FIGURES = ("ttft_ms", "output_speed_tok_s", "e2e_ms")
+
+
 @dataclass(frozen=True, slots=True)
 class _Samples:
     """Of each endpoint the probes that its headline figures rest on, by round; and the prompt size that they are of."""
@@ -229,28 +232,35 @@ class _Samples:
     frames: Mapping[str, pl.DataFrame]
 
     @classmethod
-    def of(cls, requests: pl.DataFrame, cards: Sequence[Row]) -> _Samples:
+    def of(cls, requests: pl.DataFrame | pl.LazyFrame, cards: Sequence[Row]) -> _Samples:
         size = {card["endpoint_id"]: (card["latency_suite"], card["latency_prompt_tokens"]) for card in cards}
-        frames = {}
-        for (endpoint_id, suite, tokens), own in requests.filter(pl.col("status") != "not_sent").group_by(
-            "endpoint_id", "suite", "prompt_tokens_target"
-        ):
-            if size.get(str(endpoint_id)) == (suite, tokens):
-                frames[str(endpoint_id)] = own
-        return cls(size, frames)
+        headline = pl.LazyFrame(
+            [(endpoint_id, *own) for endpoint_id, own in size.items()],
+            {"endpoint_id": pl.String(), "suite": pl.String(), "prompt_tokens_target": pl.Int64()},
+            orient="row",
+        )
+        sent = requests.lazy().filter(pl.col("status") != "not_sent")
+        own = sent.join(headline, on=headline.collect_schema().names(), how="semi", nulls_equal=True).select(
+            "endpoint_id",
+            *FIGURES,
+            # Ten million of them must fit: what is the same in many rows is kept once.
+            pl.col("round_id").cast(pl.Categorical()),
+            is_answered=pl.col("status").is_in(ANSWERED),
+            is_timed=pl.col("status").is_in(ANSWERED) & pl.col("timing_exclusion").is_null(),
+        )
+        frames = own.collect().partition_by("endpoint_id", as_dict=True, include_key=False)
+        return cls(size, {str(key[0]): frame for key, frame in frames.items()})
 
     def timed(self, endpoint_id: str, figure: str) -> dict[str, Any]:
         """The figure of answered probes at which our own client was not late, by round."""
-        own = self.frames[endpoint_id].filter(pl.col("status").is_in(ANSWERED) & pl.col("timing_exclusion").is_null())
-        kept = own.filter(pl.col(figure).is_not_null())
+        kept = self.frames[endpoint_id].filter(pl.col("is_timed") & pl.col(figure).is_not_null())
         return {str(key[0]): part[figure].to_numpy() for key, part in kept.group_by("round_id")}
 
     def until_the_end(self, endpoint_id: str) -> Any:
         """Times to the last token, a failure as never."""
         own = self.frames[endpoint_id]
-        answered = own.filter(pl.col("status").is_in(ANSWERED))
-        times = answered.filter(pl.col("timing_exclusion").is_null())["e2e_ms"].drop_nulls().to_numpy()
-        return np.concatenate([times, np.full(len(own) - len(answered), math.inf)])
+        times = own.filter("is_timed")["e2e_ms"].drop_nulls().to_numpy()
+        return np.concatenate([times, np.full(len(own) - int(own["is_answered"].sum()), math.inf)])
 
     def comparable(self, ids: Sequence[str], p: Matrix) -> Matrix:
         """The p-values, with 1 between endpoints that were asked prompts of different sizes."""

@@ -31,7 +31,7 @@ def context_tables(context: dg.AssetExecutionContext, arena: Arena) -> Iterator[
     """Judge each day's searches once."""
     days, lake = days_of(context), arena.lake
     for day in days:
-        found = contexts_of(day, lake.read("requests", day))
+        found = contexts_of(day, lake.scan("requests", day))
         lake.write("context_requests", day, found.requests)
         lake.write("context_curve", day, found.curve)
         lake.write("context_daily", day, found.daily)

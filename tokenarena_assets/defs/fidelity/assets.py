@@ -43,7 +43,7 @@ def _days_up_to(table: str, days: int) -> dg.AssetDep:
 
 def _samples(arena: Arena, day: date) -> None:
     lake = arena.lake
-    table = fidelity_samples(day, lake.read("requests", day), lake.read("endpoints", day))
+    table = fidelity_samples(day, lake.scan("requests", day), lake.read("endpoints", day))
     lake.write("fidelity_samples", day, table)
 
 

@@ -25,15 +25,16 @@ def samples_are_conserved(context: dg.AssetCheckExecutionContext, arena: Arena) 
     """Fidelity requests = samples, the same ones; questions asked = samples that count."""
     days = days_of_check(context)
     rows = [
-        conservation(day, arena.lake.read("requests", day), arena.lake.read("fidelity_samples", day)) for day in days
+        conservation(day, arena.lake.scan("requests", day), arena.lake.read("fidelity_samples", day)) for day in days
     ]
     wrong = sum(not row["conserved"] for row in rows)
     return dg.AssetCheckResult(passed=not wrong, metadata={"days": rows, "unexpected_count": wrong})
 
 
-def conservation(day: date, requests: pl.DataFrame, samples: pl.DataFrame) -> dict[str, Any]:
+def conservation(day: date, requests: pl.DataFrame | pl.LazyFrame, samples: pl.DataFrame) -> dict[str, Any]:
     """What went into a day's samples and what came out."""
-    asked = set(requests.filter(pl.col("suite").is_in(CHANNELS) & asks("prompt_id"))["request_id"])
+    fidelity = requests.lazy().filter(pl.col("suite").is_in(CHANNELS) & asks("prompt_id"))
+    asked = set(fidelity.select("request_id").collect()["request_id"])
     counted = {
         "requests": len(asked),
         "samples": len(samples),

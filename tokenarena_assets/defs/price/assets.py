@@ -54,7 +54,7 @@ def _round_prices(arena: Arena, day: date) -> None:
 
 def _blend(arena: Arena, day: date) -> None:
     lake = arena.lake
-    endpoints, book, requests = (lake.read(name, day) for name in ("endpoints", "price_book", "requests"))
+    endpoints, book, requests = lake.read("endpoints", day), lake.read("price_book", day), lake.scan("requests", day)
     lake.write("blended_prices", day, blend_prices(day, endpoints, book, requests, arena.presets(day)))
 
 

@@ -29,7 +29,7 @@ POOL = dg.AssetDep(
 
 
 def _grade(arena: Arena, day: date) -> None:
-    requests = arena.lake.read("requests", day)
+    requests = arena.lake.scan("requests", day)
     arena.lake.write("graded_answers", day, grade_answers(day, requests, find_sandbox()))
 
 
@@ -82,15 +82,16 @@ def answers_are_conserved(context: dg.AssetCheckExecutionContext, arena: Arena) 
     """Quality requests = graded attempts = sum of attempts over answers."""
     lake, rows = arena.lake, []
     for day in days_of_check(context):
-        requests, answers = lake.read("requests", day), lake.read("answers", day)
-        asked = requests.filter(pl.col("suite").is_in(QUALITY_SUITES) & asks("item_id"))
+        requests, answers = lake.scan("requests", day), lake.read("answers", day)
+        quality = requests.filter(pl.col("suite").is_in(QUALITY_SUITES) & asks("item_id"))
+        asked = quality.select("endpoint_id", "suite", "item_id").collect()
         rows.append(
             {
                 "day": day.isoformat(),
                 "quality_requests": asked.height,
                 "graded": lake.read("graded_answers", day).height,
                 "attempts_of_answers": int(answers["n_attempts"].sum()),
-                "items_asked": asked.select("endpoint_id", "suite", "item_id").n_unique(),
+                "items_asked": asked.n_unique(),
                 "answers": answers.height,
             }
         )

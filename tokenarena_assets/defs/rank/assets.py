@@ -26,7 +26,9 @@ def _cost(arena: Arena, day: date) -> None:
 
 
 def _rank(arena: Arena, day: date) -> None:
-    read = {name: arena.lake.read(table, day) for name, table in RANKED.items()}
+    lake = arena.lake
+    read: dict[str, Any] = {name: lake.read(table, day) for name, table in RANKED.items() if name != "requests"}
+    read["requests"] = lake.scan("requests", day)
     arena.lake.write("ranks", day, rank_day(day, [preset.name for preset in arena.presets(day)], **read))
 
 
