@@ -19,7 +19,7 @@ INSTALL = install() { VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install -q "$$@" |
 # reasoning-gym asks for an older tabulate than Dagster does and works with either, so its lock is installed as it stands.
 GENERATORS = $(INSTALL) --no-deps --require-hashes -r requirements-generators.lock
 
-.PHONY: menu setup generators demo ui test lint bench lock clean train
+.PHONY: menu setup generators cluster demo ui test lint bench lock clean train
 menu:  ## print this menu
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -27,6 +27,9 @@ setup: $(VENV)/.run-stamp  ## make .venv from the pinned, hash-checked lock
 
 generators: $(VENV)/.run-stamp  ## add the math items of real models (needs a C compiler)
 	@$(GENERATORS)
+
+cluster:  ## make .venv-cluster for several machines: Celery, PostgreSQL, DuckLake (DuckDB 1.5.5)
+	@$(MAKE) --no-print-directory VENV=.venv-cluster .venv-cluster/.cluster-stamp
 
 demo: $(VENV)/.run-stamp  ## probe the embedded fleet, materialize today, print the leaderboards
 	@$(BIN)/tokenarena demo
@@ -51,13 +54,16 @@ bench: $(VENV)/.dev-stamp  ## what is timed, against a limit in the same run
 lock: $(VENV)/.dev-stamp  ## renew the locks from pyproject.toml
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade pyproject.toml -o requirements.lock
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	@# Everything of the cluster has the version that it has here, DuckDB aside.
+	@sed '/^duckdb==/,/[^\\]$$/d' requirements-dev.lock > $(VENV)/not-duckdb.txt
+	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade --extra cluster --extra dev -c $(VENV)/not-duckdb.txt pyproject.toml -o requirements-cluster.lock
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade --override requirements-generators-override.txt -c requirements-dev.lock requirements-generators.txt -o requirements-generators.lock
 
 train:  ## make the embedded weights anew (about two hours on 2 cores)
 	@bash tokenarena_assets/fleet/training/run_all.sh
 
 clean:  ## remove what was made here, evidence and tables excepted
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-cluster build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # uv itself comes from a lock, with its hashes.
 $(UV):
@@ -75,3 +81,10 @@ $(VENV)/.dev-stamp: requirements-dev.lock requirements-generators.lock pyproject
 	@$(GENERATORS)
 	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.run-stamp
+
+# A venv of its own, by the recursive call: its uv and its DuckDB are not those of .venv.
+$(VENV)/.cluster-stamp: requirements-cluster.lock requirements-generators.lock pyproject.toml | $(UV)
+	@$(INSTALL) --require-hashes -r requirements-cluster.lock
+	@$(GENERATORS)
+	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
