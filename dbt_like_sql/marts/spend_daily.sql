@@ -52,7 +52,7 @@ planned as (
             when count(*) = count(planned_round.forecast_usd_max)
                 then sum(planned_round.forecast_usd_max::decimal(38, 12))::double
         end as forecast_usd_max,
-        arg_max(row(planned_round.max_usd_per_day), planned_round.recorded_at) as last_limit
+        arg_max({ 'usd': planned_round.max_usd_per_day }, planned_round.recorded_at) as last_limit
     from planned_round
     group by planned_round.endpoint_id
 ),
@@ -103,7 +103,7 @@ select
     coalesce(booked.n_without_price, 0) as n_without_price,
     coalesce(booked.input_tokens, 0) as input_tokens,
     coalesce(booked.output_tokens, 0) as output_tokens,
-    planned.last_limit[1] as max_usd_per_day
+    planned.last_limit['usd'] as max_usd_per_day
 from listed
 left join planned on listed.endpoint_id = planned.endpoint_id
 left join booked on listed.endpoint_id = booked.endpoint_id

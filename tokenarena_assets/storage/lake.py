@@ -6,6 +6,7 @@ reading is of those files. A store decides only which files those are, and how a
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -20,6 +21,7 @@ from tokenarena_assets.storage.files import replacing
 from tokenarena_assets.storage.home import Home
 
 Days = date | Sequence[date]
+LAKE_VARIABLE = "TOKENARENA_LAKE"
 MEMORY_LIMIT = "1GB"  # of each connection: a day must fit a small machine
 
 
@@ -68,6 +70,15 @@ class Lake(ABC):
             MissingTableError: it has not been materialized.
         """
 
+    @property
+    def storage_options(self) -> dict[str, str] | None:
+        """What polars has to know of the files."""
+        return None
+
+    def engine(self) -> duckdb.DuckDBPyConnection:
+        """An in-memory DuckDB that can read the files."""
+        return duckdb.connect()
+
     def has(self, table: str, day: date) -> bool:
         """Whether the partition has been materialized."""
         return day in self.days(table)
@@ -84,6 +95,7 @@ class Lake(ABC):
             glob=False,
             missing_columns="insert",
             extra_columns="ignore",
+            storage_options=self.storage_options,
         )
 
     def read(self, table: str, day: date, columns: Sequence[str] | None = None) -> pl.DataFrame:
@@ -106,7 +118,7 @@ class Lake(ABC):
         Raises:
             MissingTableError: one of them has not been materialized.
         """
-        connection = duckdb.connect()
+        connection = self.engine()
         connection.execute("set timezone = 'UTC'")
         connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")  # beyond it goes to disk, beside the tables
         connection.execute(f"set temp_directory = {_text(str(self.spill))}")
@@ -185,8 +197,20 @@ class ParquetLake(Lake):
 
 
 def lake_of(home: Home) -> Lake:
-    """The tables of a home."""
-    return ParquetLake(home.lake)
+    """The tables of a home: on DuckLake where `TOKENARENA_LAKE` says so, else in its own folder.
+
+    The variable is of the home of the environment alone: a home of rehearsals, or one that a recompute fills, keeps its
+    tables to itself.
+
+    Raises:
+        TokenArenaError: the variables do not name a lake.
+    """
+    catalog = os.environ.get(LAKE_VARIABLE)
+    if not catalog or home.is_rehearsal or home.root != Home.from_environment().root:
+        return ParquetLake(home.lake)
+    from tokenarena_assets.storage.ducklake import ducklake_of  # noqa: PLC0415
+
+    return ducklake_of(catalog, home.lake / ".spill")
 
 
 def parquet_scan(files: Sequence[Path | str]) -> str:

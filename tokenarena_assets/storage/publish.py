@@ -73,7 +73,7 @@ def _build(
     lake: Lake, path: Path, specs: Sequence[TableSpec], *, rehearsal: bool, relative_to: Path | None = None
 ) -> dict[str, int]:
     counts: dict[str, int] = {}
-    connection = duckdb.connect()
+    connection = lake.engine()
     try:
         connection.execute("set timezone = 'UTC'")
         if relative_to is not None:
@@ -181,7 +181,7 @@ def _connect_or_copy(home: Home, folder: Path) -> duckdb.DuckDBPyConnection:
 
 def _connect(database: Path, lake: Lake, spill: Path) -> duckdb.DuckDBPyConnection:
     # Attached, not opened: within one process, two connections to one path would share an instance and its settings.
-    connection = duckdb.connect()
+    connection = lake.engine()
     try:
         connection.execute("set timezone = 'UTC'")
         connection.execute(f"attach {_text(str(database))} as tokenarena (read_only)")
