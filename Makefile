@@ -56,7 +56,7 @@ lock: $(VENV)/.dev-stamp  ## renew the locks from pyproject.toml
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	@# Everything of the cluster has the version that it has here, DuckDB aside.
 	@sed '/^duckdb==/,/[^\\]$$/d' requirements-dev.lock > $(VENV)/not-duckdb.txt
-	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade --extra cluster --extra dev -c $(VENV)/not-duckdb.txt pyproject.toml -o requirements-cluster.lock
+	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade --extra cluster --extra cluster-dev --extra dev -c $(VENV)/not-duckdb.txt pyproject.toml -o requirements-cluster.lock
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade --override requirements-generators-override.txt -c requirements-dev.lock requirements-generators.txt -o requirements-generators.lock
 
 train:  ## make the embedded weights anew (about two hours on 2 cores)

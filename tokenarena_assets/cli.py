@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tokenarena_assets import __version__
-from tokenarena_assets.commands import audit, explain, leaderboard, prices, recompute, report, snapshot
+from tokenarena_assets.commands import audit, explain, lake, leaderboard, prices, recompute, report, snapshot
 from tokenarena_assets.commands import endpoints as endpoints_command
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage.home import Home
@@ -35,7 +35,7 @@ fleet_app = typer.Typer(
     epilog="Example: tokenarena fleet up",
 )
 app.add_typer(fleet_app, name="fleet")
-for part in (audit, endpoints_command, explain, leaderboard, prices, recompute, report, snapshot):
+for part in (audit, endpoints_command, explain, lake, leaderboard, prices, recompute, report, snapshot):
     part.register(app)
 
 # Bursts would take another half minute, and the search for border inputs two.
@@ -513,14 +513,25 @@ def sql(
     ] = None,
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of",
+            metavar="MOMENT",
+            help="Read what was published then: an ISO time (UTC unless it says otherwise) or the number of a "
+            "snapshot; for tables on DuckLake.",
+        ),
+    ] = None,
 ) -> None:
     """Query the published database, read-only; files outside the lake cannot be reached."""
+    from tokenarena_assets.chain.catalog import table_specs
     from tokenarena_assets.report.terminal import print_csv, print_json, print_table
-    from tokenarena_assets.storage.publish import open_published, run_query
+    from tokenarena_assets.storage.publish import open_as_of, open_published, run_query
 
     text = query if query is not None else sys.stdin.read()
     home = Home.from_environment()
-    with open_published(home) as connection:
+    opened = open_published(home) if as_of is None else open_as_of(home, list(table_specs().values()), as_of)
+    with opened as connection:
         headers, rows = run_query(connection, text)
     say_rehearsal(home)
     if as_json:
@@ -535,13 +546,15 @@ def sql(
 def publish() -> None:
     """Build the published database anew from the lake."""
     from tokenarena_assets.chain.catalog import table_specs
+    from tokenarena_assets.storage.lake import lake_of
     from tokenarena_assets.storage.publish import publish as publish_home
 
     home = Home.from_environment()
     say_rehearsal(home)
     counts = publish_home(home, list(table_specs().values()))
     if not counts:
-        raise MissingTableError(f"the lake {home.lake} is empty", mend="materialize a day first: tokenarena run")
+        places = ", ".join(lake_of(home).places)
+        raise MissingTableError(f"the lake {places} is empty", mend="materialize a day first: tokenarena run")
     print(f"published {home.database}: {sum(counts.values())} rows in {len(counts)} tables")
 
 

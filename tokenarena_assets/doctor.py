@@ -20,6 +20,7 @@ from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.fleet.manager import verify_weights
 from tokenarena_assets.processes import ahead_of_others, scheduling
 from tokenarena_assets.storage.home import Home
+from tokenarena_assets.storage.lake import lake_of
 from tokenarena_assets.storage.rehearsal import BANNER
 from tokenarena_assets.suites.sandbox import find_sandbox, mend_of_no_sandbox, why_no_sandbox
 from tokenarena_assets.suites.standard.math import MEND as GENERATORS_MEND
@@ -43,7 +44,15 @@ class Finding:
 def examine(home: Home, catalog_path: Path) -> list[Finding]:
     """All findings, configuration first."""
     findings = [_python(), _client(), *_config(catalog_path), _presets()]
-    checks: list[Callable[[], Finding]] = [lambda: _disk(home), lambda: _kind(home), _sandbox, _ports, _clock, _weights]
+    checks: list[Callable[[], Finding]] = [
+        lambda: _disk(home),
+        lambda: _lake(home),
+        lambda: _kind(home),
+        _sandbox,
+        _ports,
+        _clock,
+        _weights,
+    ]
     return findings + [check() for check in checks]
 
 
@@ -128,6 +137,14 @@ def _disk(home: Home) -> Finding:
     if free < MIN_FREE_BYTES:
         return Finding("warn", "home", text, "free some space: raw evidence is kept for ever")
     return Finding("ok", "home", text)
+
+
+def _lake(home: Home) -> Finding:
+    """Where the tables lie, and whether they can be reached there."""
+    try:
+        return Finding("ok", "tables", lake_of(home).check())
+    except TokenArenaError as error:
+        return Finding("FAIL", "tables", error.message, error.mend)
 
 
 def _kind(home: Home) -> Finding:

@@ -12,13 +12,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import polars as pl
 
-from tokenarena_assets.errors import MissingTableError
+from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage.files import replacing
 from tokenarena_assets.storage.home import Home
+
+if TYPE_CHECKING:
+    from tokenarena_assets.storage.ducklake import DuckLake
 
 Days = date | Sequence[date]
 LAKE_VARIABLE = "TOKENARENA_LAKE"
@@ -82,6 +86,14 @@ class Lake(ABC):
     def has(self, table: str, day: date) -> bool:
         """Whether the partition has been materialized."""
         return day in self.days(table)
+
+    def check(self) -> str:
+        """What is found of it, in words.
+
+        Raises:
+            TokenArenaError: it cannot be used.
+        """
+        return f"files in {', '.join(self.places)}"
 
     def scan(self, table: str, days: Days) -> pl.LazyFrame:
         """The rows of `days`, of which only what is asked for is read.
@@ -211,6 +223,23 @@ def lake_of(home: Home) -> Lake:
     from tokenarena_assets.storage.ducklake import ducklake_of  # noqa: PLC0415
 
     return ducklake_of(catalog, home.lake / ".spill")
+
+
+def versioned_lake_of(home: Home) -> DuckLake:
+    """The tables of a home whose earlier states can be read.
+
+    Raises:
+        TokenArenaError: those of this home have none, or cannot be reached.
+    """
+    from tokenarena_assets.storage.ducklake import DuckLake  # noqa: PLC0415
+
+    lake = lake_of(home)
+    if not isinstance(lake, DuckLake):
+        raise TokenArenaError(
+            f"the tables of {home.root} are files in a folder, which has no snapshots",
+            mend=f"for tables on DuckLake set {LAKE_VARIABLE} (docs/operations.md)",
+        )
+    return lake
 
 
 def parquet_scan(files: Sequence[Path | str]) -> str:

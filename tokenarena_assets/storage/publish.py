@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import sqlglot
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage.files import replacing
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake, ParquetLake, lake_of, parquet_scan
+from tokenarena_assets.storage.lake import Lake, ParquetLake, lake_of, parquet_scan, versioned_lake_of
 from tokenarena_assets.storage.rehearsal import BANNER
 from tokenarena_assets.storage.sqlmodels import models_folder
 from tokenarena_assets.storage.tables import Column, TableSpec
@@ -164,6 +165,35 @@ def open_published(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
         finally:
             connection.close()
+
+
+@contextmanager
+def open_as_of(home: Home, specs: Sequence[TableSpec], moment: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The database as it would have been published at an ISO time or snapshot, made of the lake as it was; read-only.
+
+    Raises:
+        TokenArenaError: the lake keeps no snapshots, or none of that moment.
+    """
+    lake = versioned_lake_of(home)
+    then = lake.as_of(int(moment) if moment.isdecimal() else lake.version_at(_utc(moment)))
+    with tempfile.TemporaryDirectory(prefix="tokenarena-") as folder:
+        path = Path(folder) / "then.duckdb"
+        _build(then, path, specs, rehearsal=home.is_rehearsal)
+        connection = _connect(path, then, Path(folder))
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+def _utc(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise TokenArenaError(
+            f"--as-of: {text!r} is neither a time nor a snapshot", mend="write it as 2026-11-23T12:00:00"
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _connect_or_copy(home: Home, folder: Path) -> duckdb.DuckDBPyConnection:
