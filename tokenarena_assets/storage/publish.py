@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -178,12 +179,20 @@ def open_as_of(home: Home, specs: Sequence[TableSpec], moment: str) -> Iterator[
     then = lake.as_of(int(moment) if moment.isdecimal() else lake.version_at(_utc(moment)))
     with tempfile.TemporaryDirectory(prefix="tokenarena-") as folder:
         path = Path(folder) / "then.duckdb"
-        _build(then, path, specs, rehearsal=home.is_rehearsal)
+        _build(then, path, [_as_it_was(spec, then) for spec in specs], rehearsal=home.is_rehearsal)
         connection = _connect(path, then, Path(folder))
         try:
             yield connection
         finally:
             connection.close()
+
+
+def _as_it_was(spec: TableSpec, lake: Lake) -> TableSpec:
+    """The declaration without the columns that the table did not have yet."""
+    days = lake.days(spec.name)
+    present = set(lake.scan(spec.name, days[-1]).collect_schema()) if days else set()
+    columns = tuple(column for column in spec.columns if column.name in present)
+    return replace(spec, columns=columns, key=tuple(name for name in spec.key if name in present))
 
 
 def _utc(text: str) -> datetime:

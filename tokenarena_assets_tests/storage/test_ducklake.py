@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,8 +19,12 @@ import httpx
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
+from typer.testing import CliRunner
 
-from tokenarena_assets.errors import MissingTableError
+from tokenarena_assets.cli import app
+from tokenarena_assets.doctor import examine
+from tokenarena_assets.endpoints import embedded_catalog_path
+from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage import ducklake, lake_place
 from tokenarena_assets.storage.ducklake import DuckLake
 from tokenarena_assets.storage.home import Home
@@ -353,10 +360,11 @@ class TestSnapshots:
         monkeypatch.setenv("TOKENARENA_LAKE_DATA", str(data))
         shared.write("t", DAY, numbers(1))
         then = shared.snapshots()[-1]
-        shared.write("t", DAY, numbers(2))
+        shared.write("t", DAY, numbers(2).with_columns(later=pl.lit("a column of a later version")))
+        later = replace(SPECS[0], columns=(*SPECS[0].columns, Column("later", "text", pl.String())))
         home = Home.from_environment()
         for moment in (str(then.version), then.at.replace(tzinfo=None).isoformat(), then.at.isoformat()):
-            with open_as_of(home, SPECS, moment) as connection:
+            with open_as_of(home, [later], moment) as connection:
                 assert rows_of(connection, "select n, rehearsal from t") == [{"n": 1, "rehearsal": False}]
                 with pytest.raises(duckdb.Error):
                     connection.execute("create table x (a int)")
@@ -521,12 +529,49 @@ def test_the_published_database_is_read_without_the_catalog(
         postgres.control("start")
 
 
+class TestCommands:
+    @needs_ducklake
+    def test_snapshots_expiry_and_a_query_of_an_earlier_state(
+        self, catalog: str, data: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TOKENARENA_LAKE", catalog)
+        monkeypatch.setenv("TOKENARENA_LAKE_DATA", str(data))
+        lake = versioned_lake_of(Home.from_environment())
+        for values in ((1,), (1, 2)):
+            lake.write("round_log", DAY, numbers(*values))
+        shown = json.loads(CliRunner().invoke(app, ["lake", "snapshots", "--last", "2", "--json"]).stdout)
+        assert [row["change"] for row in shown] == ["round_log 2026-11-23: 2 rows", "round_log 2026-11-23: 1 rows"]
+        query = ["sql", "--as-of", str(shown[1]["snapshot"]), "--csv", "select count(*) as n from round_log"]
+        assert CliRunner().invoke(app, query, catch_exceptions=False).stdout.split() == ["n", "1"]
+        assert CliRunner().invoke(app, ["lake", "snapshots"]).stdout.count("round_log 2026-11-23") == 2
+
+    @pytest.mark.parametrize("days", ["0d", "30", "d", "-1d", "soon"])
+    def test_the_newest_day_is_not_given_up(self, days: str) -> None:
+        with pytest.raises(TokenArenaError, match="is no number of days"):
+            CliRunner().invoke(app, ["lake", "expire", "--older-than", days], catch_exceptions=False)
+
+    @pytest.mark.parametrize(
+        "command",
+        [["lake", "snapshots"], ["lake", "expire", "--older-than", "1d"], ["sql", "--as-of", "1", "select 1"]],
+    )
+    def test_a_folder_has_no_snapshots(self, command: list[str]) -> None:
+        with pytest.raises(TokenArenaError, match="which has no snapshots"):
+            CliRunner().invoke(app, command, catch_exceptions=False)
+
+    def test_doctor_says_where_the_tables_are(self, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        home = Home.from_environment()
+        found = {each.check: each for each in examine(home, embedded_catalog_path())}
+        assert (found["tables"].level, found["tables"].finding) == ("ok", f"files in {home.lake}")
+        monkeypatch.setenv("TOKENARENA_LAKE", "ducklake:postgres:host=127.0.0.1 port=1 dbname=x")
+        monkeypatch.setenv("TOKENARENA_LAKE_DATA", str(data))
+        found = {each.check: each for each in examine(home, embedded_catalog_path())}
+        assert found["tables"].level == "FAIL"
+
+
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     pytest.importorskip("moto")
     # The port is free now; nobody else is told of it.
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]
     program = Path(sys.executable).with_name("moto_server")
