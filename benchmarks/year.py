@@ -1,0 +1,90 @@
+"""A home of a year: what its last day takes beside the first, and publishing 365 days of marts of 195 endpoints."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+from pipeline import measured
+
+from tokenarena_assets.chain.catalog import table_specs
+from tokenarena_assets.storage.home import Home
+from tokenarena_assets.storage.lake import ParquetLake
+from tokenarena_assets.storage.publish import publish
+
+DAYS, ENDPOINTS = 365, 195
+GOAL_RATIO, GOAL_PUBLISH_S = 1.1, 5.0
+
+
+def fill(source: ParquetLake, target: ParquetLake, day: date, tables: list[str], *, copies: int, first: int) -> None:
+    """Partitions of the days before `day`, from `first` days back on: its rows (synthetic: the same ones, dated back).
+
+    With `copies` each endpoint stands in the tables that often, under names of its own.
+    """
+    for table in tables:
+        frame = source.read(table, day)
+        if copies > 1 and "endpoint_id" in frame.columns:
+            numbered = [frame.with_columns(pl.col("endpoint_id") + f"-{number}") for number in range(copies)]
+            frame = pl.concat([frame, *numbered[1:]])
+        for back in range(first, DAYS):
+            shifted = frame.with_columns(pl.col(pl.Date, pl.Datetime("us", "UTC")).dt.offset_by(f"-{back}d"))
+            dated = shifted if "day" not in frame.columns else shifted.with_columns(pl.col("day").cast(pl.Date))
+            target.write(table, dated["day"][0] if dated.height else _earlier(day, back), dated)
+
+
+def _earlier(day: date, back: int) -> date:
+    return date.fromordinal(day.toordinal() - back)
+
+
+def last_day(source: Home, day: date, folder: Path) -> None:
+    """The same day materialized in an empty home and in one that has 364 days before it."""
+    took = {}
+    for name, first in (("day 1", DAYS), (f"day {DAYS}", 1)):
+        home = Home(folder / name.replace(" ", ""))
+        shutil.copytree(source.raw_day(day), home.raw_day(day))
+        fill(ParquetLake(source.lake), ParquetLake(home.lake), day, list(table_specs()), copies=1, first=first)
+        found = measured("chain", home, day)
+        took[name] = found
+        print(f"{name}: {found['total_s']:.1f} s, {found['cpu_s']:.1f} s of CPU, peak {found['peak_gb']:.2f} GB")
+    one, last = took.values()
+    print(
+        f"ratio {last['total_s'] / one['total_s']:.2f} (goal {GOAL_RATIO}), of CPU {last['cpu_s'] / one['cpu_s']:.2f}"
+    )
+
+
+def publishing(source: Home, day: date, folder: Path) -> None:
+    """Publish a year of marts."""
+    home = Home(folder / "marts")
+    specs = [spec for spec in table_specs().values() if spec.published == "table"]
+    lake = ParquetLake(source.lake)
+    copies = -(-ENDPOINTS // lake.read("scorecard", day).height)
+    fill(lake, ParquetLake(home.lake), day, [spec.name for spec in specs], copies=copies, first=0)
+    start, cpu = time.perf_counter(), time.process_time()
+    counts = publish(home, specs)
+    took, cpu = time.perf_counter() - start, time.process_time() - cpu
+    size = home.database.stat().st_size / 1e6
+    print(
+        f"published {DAYS} days, {counts['scorecard'] // DAYS} endpoints: {sum(counts.values()):,} rows, {size:.0f} MB"
+    )
+    print(f"{took:.1f} s (goal {GOAL_PUBLISH_S:g}), {cpu:.1f} s of CPU")
+
+
+def main() -> None:
+    """Make the homes (synthetic: one real day, dated back) and time them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--source", type=Path, required=True, help="a home with a materialized day")
+    given = parser.parse_args()
+    source = Home(given.source.absolute())
+    day = max(ParquetLake(source.lake).days("scorecard"))
+    with tempfile.TemporaryDirectory() as folder:
+        publishing(source, day, Path(folder))
+        last_day(source, day, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
