@@ -551,7 +551,7 @@ def publish() -> None:
 
     home = Home.from_environment()
     say_rehearsal(home)
-    counts = publish_home(home, list(table_specs().values()))
+    counts = publish_home(home, list(table_specs().values()), anew=True)
     if not counts:
         places = ", ".join(lake_of(home).places)
         raise MissingTableError(f"the lake {places} is empty", mend="materialize a day first: tokenarena run")

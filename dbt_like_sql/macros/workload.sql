@@ -3,7 +3,7 @@
 -- modeled; each per request and per correct answer, with what is not known left null. `meets` compares intervals with
 -- the limits: met and failed only where the whole interval is on one side; a request longer than the context fails.
 -- `on_front`: nobody who may meet the limits is at least as good in dollars and seconds and better in one.
-create macro workload(
+create or replace macro workload(
     input_tokens,
     output_tokens,
     cached_share := 0.0,

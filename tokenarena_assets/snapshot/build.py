@@ -36,9 +36,9 @@ from tokenarena_assets.snapshot.manifest import (
 )
 from tokenarena_assets.snapshot.raw import Copied, copy_day
 from tokenarena_assets.snapshot.withhold import Policy, redact_frame
+from tokenarena_assets.storage.database import build_portable
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake, ParquetLake, lake_of
-from tokenarena_assets.storage.publish import build_portable
 from tokenarena_assets.storage.rawlog import open_plain
 from tokenarena_assets.suites.items import CANARY
 

@@ -175,6 +175,11 @@ class DuckLake(Lake):
         """
         return _existing(self._partitions(table), table, day).version
 
+    def versions(self, table: str) -> dict[date, str]:
+        """The version of each day, all of one snapshot."""
+        found = self._partitions(table)
+        return {day: found[day].version for day in sorted(found)}
+
     @contextmanager
     def replacing(self, table: str, day: date) -> Iterator[Path]:
         """A local file that becomes the partition, in one transaction, when the block ends well.

@@ -83,6 +83,10 @@ class Lake(ABC):
         """An in-memory DuckDB that can read the files."""
         return duckdb.connect()
 
+    def versions(self, table: str) -> dict[date, str]:
+        """The version of each day, in order."""
+        return {day: self.version(table, day) for day in self.days(table)}
+
     def has(self, table: str, day: date) -> bool:
         """Whether the partition has been materialized."""
         return day in self.days(table)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import fcntl
-import os
+import json
 import re
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,36 +15,31 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import sqlglot
 
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
-from tokenarena_assets.storage.files import replacing
+from tokenarena_assets.storage.database import Held, fill, layout_of
+from tokenarena_assets.storage.files import replacing, write_text
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import Lake, ParquetLake, lake_of, parquet_scan, versioned_lake_of
-from tokenarena_assets.storage.rehearsal import BANNER
-from tokenarena_assets.storage.sqlmodels import models_folder
-from tokenarena_assets.storage.tables import Column, TableSpec
-
-# Older DuckDB shells (1.2 on) open this form.
-STORAGE_VERSION = "v1.2.0"
-# A column of every published table: what is copied from it must still say what it is.
-REHEARSAL = "rehearsal"
-REHEARSAL_COMMENT = "true: real answers of the embedded fleet filed under dates on which they were not given"
+from tokenarena_assets.storage.lake import Lake, lake_of, versioned_lake_of
+from tokenarena_assets.storage.tables import TableSpec
 
 
-def publish(home: Home, specs: Sequence[TableSpec]) -> dict[str, int]:
+def publish(home: Home, specs: Sequence[TableSpec], *, anew: bool = False) -> dict[str, int]:
     """Build the database of all days in the lake and put it in place; rows by table.
 
     Marts become native tables, large tables become views over the lake (absolute paths). Each has a column that tells
-    rehearsals from what was measured on its day. A reader that has the old file open keeps it until it reconnects; two
-    publishers take turns.
+    rehearsals from what was measured on its day. Of a database that is as it was published here last, only partitions
+    that have changed since are replaced, in a copy; `anew` makes all of it again. A reader that has the old file open
+    keeps it until it reconnects; two publishers take turns.
     """
     home.root.mkdir(parents=True, exist_ok=True)
     with (home.root / ".publish.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        record = home.root / RECORD
+        layout = layout_of(specs, rehearsal=home.is_rehearsal)
+        known = None if anew else _known(record, home.database, layout)
         with replacing(home.database) as temporary:
-            temporary.unlink(missing_ok=True)
-            counts = _build(lake_of(home), temporary, specs, rehearsal=home.is_rehearsal)
+            held = _made(home, temporary, specs, known)
             leftover = _wal(temporary)
             if leftover.exists():
                 raise TokenArenaError(
@@ -52,96 +47,49 @@ def publish(home: Home, specs: Sequence[TableSpec]) -> dict[str, int]:
                 )
         # A stale log of the old file would be replayed into the new one.
         _wal(home.database).unlink(missing_ok=True)
-    return counts
+        write_text(record, json.dumps({"layout": layout, "file": _identity(home.database), "held": held}))
+    return {table: sum(rows for _, rows in days.values()) for table, days in held.items()}
+
+
+def _made(home: Home, path: Path, specs: Sequence[TableSpec], known: Held | None) -> Held:
+    for left in (path, _wal(path)):  # of a killed publisher of the same number, or of a try below
+        left.unlink(missing_ok=True)
+    if known is not None:
+        shutil.copyfile(home.database, path)
+    try:
+        return fill(lake_of(home), path, specs, rehearsal=home.is_rehearsal, known=known)
+    except duckdb.Error:
+        if known is None:
+            raise
+    return _made(home, path, specs, None)  # the old file may be damaged; the lake is what counts
+
+
+RECORD = ".published.json"  # what the database holds, partition by partition; without it all is made again
+
+
+def _known(record: Path, database: Path, layout: str) -> Held | None:
+    """What the database holds, where it is the very file that was published last, of the same tables."""
+    try:
+        found = json.loads(record.read_text(encoding="utf-8"))
+        if (found["layout"], found["file"]) != (layout, _identity(database)) or _wal(database).exists():
+            return None
+        return {
+            table: {day: (str(version), int(rows)) for day, (version, rows) in days.items()}
+            for table, days in found["held"].items()
+        }
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _identity(file: Path) -> list[int]:
+    """Changes with whoever writes to it."""
+    status = file.stat()
+    return [status.st_ino, status.st_size, status.st_mtime_ns]
 
 
 def _wal(database: Path) -> Path:
     """DuckDB's write-ahead log of a database file."""
     return database.with_name(database.name + ".wal")
-
-
-def build_portable(folder: Path, lake: ParquetLake, specs: Sequence[TableSpec], *, rehearsal: bool) -> Path:
-    """`tokenarena.duckdb` in `folder`, for a lake inside of it: the same tables give the same bytes, on any machine.
-
-    Marts are native tables; large tables are views over Parquet by paths relative to the folder, so that a shell must
-    be started there (or be told `set file_search_path`).
-    """
-    path = folder / "tokenarena.duckdb"
-    _build(lake, path, specs, rehearsal=rehearsal, relative_to=folder)
-    return path
-
-
-def _build(
-    lake: Lake, path: Path, specs: Sequence[TableSpec], *, rehearsal: bool, relative_to: Path | None = None
-) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    connection = lake.engine()
-    try:
-        connection.execute("set timezone = 'UTC'")
-        if relative_to is not None:
-            # Several forms of compression take a random sample, or leave bytes as they lay in memory.
-            connection.execute("set threads = 1")
-            connection.execute("set force_compression = 'uncompressed'")
-            connection.execute(f"set file_search_path = {_text(str(relative_to))}")
-        target = str(path).replace("'", "''")
-        connection.execute(f"attach '{target}' as published (storage_version '{STORAGE_VERSION}')")
-        connection.execute("use published")
-        for spec in specs:
-            if days := lake.days(spec.name):
-                files = lake.files(spec.name, days) if spec.published == "table" else lake.lasting(spec.name)
-                counts[spec.name] = _add_table(connection, spec, files, rehearsal=rehearsal, relative_to=relative_to)
-        _add_macros(connection, counts.keys())
-        connection.execute("use memory")
-        connection.execute("detach published")  # checkpoints
-    finally:
-        connection.close()
-    return counts
-
-
-def _add_macros(connection: duckdb.DuckDBPyConnection, published: Collection[str]) -> None:
-    """The table macros of the project, each where all that it reads is published."""
-    for path in sorted((models_folder() / "macros").glob("*.sql")):
-        text = path.read_text(encoding="utf-8")
-        body = sqlglot.parse_one(text[text.index("as table") + len("as table") :], dialect="duckdb")
-        if {table.name for table in body.find_all(sqlglot.exp.Table)} - _named(body) <= set(published):
-            connection.execute(text)
-
-
-def _named(query: sqlglot.exp.Expr) -> set[str]:
-    """The common table expressions of a query."""
-    return {each.alias for each in query.find_all(sqlglot.exp.CTE)}
-
-
-def _add_table(
-    connection: duckdb.DuckDBPyConnection,
-    spec: TableSpec,
-    files: list[str],
-    *,
-    rehearsal: bool,
-    relative_to: Path | None,
-) -> int:
-    name, columns = spec.name, spec.columns
-    rows = "select *"
-    if REHEARSAL not in spec.column_names:
-        rows += f", {str(rehearsal).lower()} as {REHEARSAL}"
-        columns = (*columns, Column(REHEARSAL, REHEARSAL_COMMENT))
-    if spec.published == "view":
-        shown = files if relative_to is None else [os.path.relpath(file, relative_to) for file in files]
-        connection.execute(f'create view "{name}" as {rows} from {parquet_scan(shown)}')
-    else:
-        order = ", ".join(dict.fromkeys(("day", *spec.key)))
-        connection.execute(f'create table "{name}" as {rows} from {parquet_scan(files)} order by {order}')
-    kind = "view" if spec.published == "view" else "table"
-    comment = f"{BANNER} " * rehearsal + f"{spec.description} One row = {spec.grain}."
-    connection.execute(f'comment on {kind} "{name}" is {_text(comment)}')
-    for column in columns:
-        connection.execute(f'comment on column "{name}"."{column.name}" is {_text(column.comment)}')
-    row = connection.execute(f'select count(*) from "{name}"').fetchone()
-    return int(row[0]) if row else 0
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 @contextmanager
@@ -179,7 +127,7 @@ def open_as_of(home: Home, specs: Sequence[TableSpec], moment: str) -> Iterator[
     then = lake.as_of(int(moment) if moment.isdecimal() else lake.version_at(_utc(moment)))
     with tempfile.TemporaryDirectory(prefix="tokenarena-") as folder:
         path = Path(folder) / "then.duckdb"
-        _build(then, path, [_as_it_was(spec, then) for spec in specs], rehearsal=home.is_rehearsal)
+        fill(then, path, [_as_it_was(spec, then) for spec in specs], rehearsal=home.is_rehearsal)
         connection = _connect(path, then, Path(folder))
         try:
             yield connection
@@ -242,6 +190,10 @@ def rows_of(
     cursor = connection.execute(query, parameters) if parameters else connection.execute(query)
     names = [str(column[0]) for column in cursor.description or []]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 READING = frozenset({"SELECT", "EXPLAIN", "PRAGMA", "RELATION", "CALL"})

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -15,11 +16,10 @@ import pytest
 
 from tokenarena_assets.chain.catalog import sql_models, table_specs
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
+from tokenarena_assets.storage.database import REHEARSAL, REHEARSAL_COMMENT
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.storage.publish import (
-    REHEARSAL,
-    REHEARSAL_COMMENT,
     open_published,
     publish,
     rows_of,
@@ -107,7 +107,100 @@ def test_days_are_published_together_and_again(home: Home) -> None:
     put(home, NEXT, 4)
     publish(home, SPECS)
     assert seen(home) == [1, 2, 4]
-    assert {path.name for path in home.root.iterdir()} == {"lake", "tokenarena.duckdb", ".publish.lock"}
+    assert {path.name for path in home.root.iterdir()} == {
+        "lake", "tokenarena.duckdb", ".publish.lock", ".published.json",
+    }  # fmt: skip
+
+
+def read_days(monkeypatch: pytest.MonkeyPatch) -> set[date]:
+    """The days whose files are read for tables from now on."""
+    found: set[date] = set()
+    files = ParquetLake.files
+
+    def listening(lake: ParquetLake, table: str, days: date | Sequence[date]) -> list[str]:
+        found.update([days] if isinstance(days, date) else days)
+        return files(lake, table, days)
+
+    monkeypatch.setattr(ParquetLake, "files", listening)
+    return found
+
+
+def test_only_what_has_changed_is_read_again(published: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(published, NEXT, 3)
+    read = read_days(monkeypatch)
+    assert publish(published, SPECS) == {"small": 3, "large": 3}
+    assert read == {NEXT}
+    read.clear()
+    assert publish(published, SPECS) == {"small": 3, "large": 3}
+    assert read == set()
+    put(published, DAY, 5, 6, 7)
+    publish(published, SPECS)
+    assert (read, seen(published), seen(published, "large")) == ({DAY}, [3, 5, 6, 7], [3, 5, 6, 7])
+    publish(published, SPECS, anew=True)
+    assert read == {DAY, NEXT}
+
+
+def test_a_day_that_is_gone_is_gone_from_the_database(published: Home) -> None:
+    put(published, NEXT, 3)
+    publish(published, SPECS)
+    for spec in SPECS:
+        ParquetLake(published.lake).path(spec.name, DAY).unlink()
+    assert publish(published, SPECS) == {"small": 1, "large": 1}
+    assert seen(published) == seen(published, "large") == [3]
+
+
+def test_all_is_made_anew_of_a_database_that_somebody_else_has_written_to(
+    published: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with duckdb.connect(published.database) as connection:
+        connection.execute("delete from small")
+    put(published, NEXT, 3)
+    read = read_days(monkeypatch)
+    assert publish(published, SPECS) == {"small": 3, "large": 3}
+    assert (read, seen(published)) == ({DAY, NEXT}, [1, 2, 3])
+
+
+@pytest.mark.parametrize("record", ["", "{", "[]", "{}", '{"layout": 1, "file": 2, "held": 3}'])
+def test_all_is_made_anew_where_the_record_is_not_whole(
+    published: Home, monkeypatch: pytest.MonkeyPatch, record: str
+) -> None:
+    (published.root / ".published.json").write_text(record)
+    read = read_days(monkeypatch)
+    publish(published, SPECS)
+    assert read == {DAY}
+
+
+def test_all_is_made_anew_where_a_declaration_has_changed(published: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = read_days(monkeypatch)
+    publish(published, [replace(TABLE, description="Another table."), VIEW])
+    assert read == {DAY}
+
+
+@pytest.mark.parametrize("day", [DAY, NEXT])
+def test_a_partition_with_other_columns_makes_its_table_anew(published: Home, day: date) -> None:
+    for spec in SPECS:
+        frame = pl.DataFrame({"day": [day], "n": [9], "more": ["x"]})
+        ParquetLake(published.lake).write(spec.name, day, frame)
+    publish(published, SPECS)
+    with open_published(published) as connection:
+        for table in ("small", "large"):
+            rows = run_query(connection, f"select n, more from {table} order by n")[1]
+            assert rows == [(9, "x")] if day == DAY else [(1, None), (2, None), (9, "x")]
+
+
+def test_a_publisher_killed_before_its_record_loses_nothing(published: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(published, NEXT, 3)
+    with monkeypatch.context() as patched:
+        patched.setattr("tokenarena_assets.storage.publish.write_text", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            publish(published, SPECS)
+    put(published, DAY, 8)
+    assert publish(published, SPECS) == {"small": 2, "large": 2}
+    assert seen(published) == [3, 8]
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_tables_that_have_no_partition_are_left_out(home: Home) -> None:
@@ -196,7 +289,7 @@ def test_what_a_killed_publisher_left_is_not_replayed(
 
 
 def test_a_failed_publication_leaves_the_old_database(published: Home) -> None:
-    wrong = TableSpec("small", "d.", "g", "x", ("absent",), COLUMNS)
+    wrong = replace(TABLE, columns=(*COLUMNS, Column("absent", "a column that no file has", pl.Int64())))
     with pytest.raises(duckdb.Error):
         publish(published, [wrong])
     assert seen(published) == [1, 2]

@@ -18,8 +18,9 @@ from tokenarena_assets.storage.publish import publish
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool="duckdb",
     description=(
-        "tokenarena.duckdb: all days, marts as native tables and large tables as views over the lake, built beside the "
-        "old file and moved into its place, so that a reader neither blocks a run nor sees half of one."
+        "tokenarena.duckdb: all days, marts as native tables and large tables as views over the lake, made beside the "
+        "old file (of which what has not changed is kept) and moved into its place, so that a reader neither blocks a "
+        "run nor sees half of one."
     ),
 )
 def published_database(context: dg.AssetExecutionContext, arena: Arena) -> dg.MaterializeResult:
