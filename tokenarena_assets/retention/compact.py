@@ -19,7 +19,7 @@ from typing import Any
 
 import zstandard
 
-from tokenarena_assets.chain.ingest import closed_rounds
+from tokenarena_assets.chain.rounds import closed_rounds
 from tokenarena_assets.errors import NoEvidenceError
 from tokenarena_assets.recompute.evidence import sha256_of
 from tokenarena_assets.retention.ledger import BEGUN, DONE, LOOKED_AT, TABLES, Ledger
@@ -248,10 +248,12 @@ class _Day:
     # Raw logs
 
     def _round(self, found: RoundFiles, due: Callable[[str], Due], texts_stay: str | None) -> None:
-        if not found.seal or not hashes(found.seal) or not found.log.name.endswith(".zst"):
+        if found.stray:
+            raise _KeptError("it is the sealed log of no round: look at it, and remove it by hand")
+        if not hashes(found.seal) or not found.log.name.endswith(".zst"):
             raise _KeptError("it is not sealed: tokenarena run closes what was cut off")
         if not self.dry:
-            found = self._recovered(found)
+            self._recover(found)
         chain = compactions(found.seal)
         known = self._known(found, chain)
         if not known.left(due):
@@ -280,18 +282,17 @@ class _Day:
             frozenset(looked["texts"]).union(*(each.texts for each in chain)),
         )
 
-    def _recovered(self, found: RoundFiles) -> RoundFiles:
-        """The round after a rewriting that was cut off: finished where the new log is in place, else as before it."""
+    def _recover(self, found: RoundFiles) -> None:
+        """After a rewriting that was cut off: it is done where the new log is in place, else the seal is as before."""
         last = self.ledger.of_round(self.day, found.round_id)
         if last is None or last["state"] != BEGUN or last["sha256_after"] != hashes(found.seal)[-1]:
-            return found
+            return
         if sha256_of(found.log) == last["sha256_after"]:
             self.ledger.append(DONE, self.day, **{name: last[name] for name in ROUND_LINE})
-            return found
+            return
         seal = dict(found.seal or {})
         seal["compacted"] = seal["compacted"][:-1]
         write_text(seal_path(found.log, found.round_id), _seal_text(seal))
-        return RoundFiles(found.round_id, found.log, found.manifest, seal)
 
     def _rewrite(
         self, found: RoundFiles, chain: Sequence[Compacted], due: Callable[[str], Due], sha256_before: str
@@ -375,7 +376,8 @@ class _Day:
         for found in closed_rounds(self.home, self.day):
             gone = {suite for each in compactions(found.seal) for suite, rows in each.texts.items() if rows}
             if gone:
-                texts[found.round_id], rounds[found.round_id] = frozenset(gone), hashes(found.seal)[-1]
+                texts[round_of(found.log.name)] = frozenset(gone)
+                rounds[found.round_id] = hashes(found.seal)[-1]
         last = self.ledger.of_tables(self.day)
         if not texts or (last is not None and last["rounds"] == rounds):
             return

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 import polars as pl
 
-from tokenarena_assets.retention.lines import expired_of
+from tokenarena_assets.retention.lines import UNREADABLE, expired_of
 from tokenarena_assets.retention.needs import NEEDS
 from tokenarena_assets.retention.texts import (
     FIRST_TOKENS,
@@ -28,6 +28,7 @@ from tokenarena_assets.retention.texts import (
 
 GOLD_AFTER_DAYS = 30
 FRESH_SUITES = ("quality_math", "quality_code")
+WITHHELD = b"withheld: sha256 "
 KEPT = (FIRST_TOKENS,)  # of the texts: a channel of fidelity can be recomputed by them alone
 NEED_TEXTS = tuple(table for table in NEEDS if table != "probe_log")  # taken as they were published where none are
 
@@ -73,7 +74,7 @@ def redact_line(line: bytes, day: date, policy: Policy) -> bytes:
 
 
 def _sealed(line: bytes) -> bytes:
-    return f"withheld: sha256 {hashlib.sha256(line).hexdigest()}, {len(line)} bytes".encode()
+    return WITHHELD + f"{hashlib.sha256(line).hexdigest()}, {len(line)} bytes".encode()
 
 
 def _text(value: object) -> str | None:
@@ -101,6 +102,8 @@ class Withheld:
 
 def withheld_of(line: bytes) -> Withheld | None:
     """What a line says of what was withheld from it, or has expired; None: it is whole, or lost its frames alone."""
+    if line.startswith((UNREADABLE, WITHHELD)):
+        return Withheld("", texts=True)  # it was no record: its hash is all that is left
     if b'"withheld"' not in line and b'"expired"' not in line:
         return None
     try:

@@ -73,18 +73,15 @@ def test_all_that_needs_no_texts_is_recomputed_and_the_rest_is_named(expired: Ma
     home = expired.copied(tmp_path / "arena")
     lake = lake_of(home)
     board = lake.read("leaderboard", second)
-    lake.write(
-        "leaderboard",
-        second,
-        board.with_columns(quality=pl.when(pl.int_range(pl.len()) == 0).then(0.999).otherwise("quality")),
-    )
+    tampered = pl.when(pl.int_range(pl.len()) == 0).then(0.999).otherwise("quality")
+    lake.write("leaderboard", second, board.with_columns(quality=tampered))
     found = recompute(Evidence.of_home(home), None, tmp_path / "again", quiet)
     assert (found.broken, found.failed) == ([], False)
     whole = NEEDS.keys() - BY_ROW
     assert whole - found.expired[first].keys() <= {"border_inputs"}
     assert found.expired[second].keys() <= COMPARED
     assert "fidelity_channels" in found.expired[second]
-    assert found.expired[first]["graded_answers" if "graded_answers" in found.expired[first] else "context_daily"] == (
+    assert found.expired[first]["context_daily"] == (
         f"can no longer be recomputed: texts of context of {first} expired on {first + timedelta(days=60)} (retention)"
     )
     assert {"probe_log", "graded_answers"} <= found.taken.keys()
