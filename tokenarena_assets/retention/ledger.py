@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.retention.seals import Expiry
 from tokenarena_assets.storage.files import append_line
 from tokenarena_assets.storage.home import Home
@@ -28,12 +29,22 @@ class Ledger:
     """What has been recorded, and a place to record more; what another process appends meanwhile is not seen."""
 
     def __init__(self, home: Home) -> None:
+        """Read it.
+
+        Raises:
+            TokenArenaError: a line is of another form.
+        """
         self._path = ledger_path(home)
         self._rounds: dict[tuple[str, str], dict[str, Any]] = {}
         self._days: dict[str, dict[str, Any]] = {}
         self._expired: dict[str, Expiry] = {}
         for line in self._lines():
-            self._take(line)
+            try:
+                self._take(line)
+            except (AttributeError, KeyError, TypeError):
+                raise TokenArenaError(
+                    f"{self._path}: holds a line of another form", mend="restore it from a backup"
+                ) from None
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         if not self._path.exists():

@@ -130,6 +130,16 @@ def test_the_ledger_says_what_when_and_under_which_policy(home: Home) -> None:
     assert Ledger(home).expiry(DAY) == expiry_of(home, DAY)
 
 
+def test_a_torn_line_of_the_ledger_is_passed_over_and_a_strange_one_named(home: Home) -> None:
+    run(home)
+    path = ledger_path(home)
+    path.write_bytes(path.read_bytes() + b'{"schema_version": 1, "sta\n')
+    assert Ledger(home).expiry(DAY) == expiry_of(home, DAY)
+    path.write_bytes(path.read_bytes() + b'{"schema_version": 1, "state": "done"}\n')
+    with pytest.raises(TokenArenaError, match="holds a line of another form"):
+        Ledger(home)
+
+
 def test_the_second_time_nothing_is_done(home: Home) -> None:
     run(home)
     before = contents(home)
