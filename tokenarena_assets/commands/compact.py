@@ -52,6 +52,8 @@ def compact(
         _say(f"there is no policy (no --retention, no {LOCAL_NAME}): all is kept")
     chosen = days_of(day, days, raw_days(home))
     done = run(home, policy, chosen, datetime.now(UTC).date(), _say, dry=dry_run)
+    if done.tables:
+        _give_up_old_states(home)
     if as_json:
         print_json(_record(done, dry_run=dry_run, policy=policy.as_record()))
     else:
@@ -60,6 +62,18 @@ def compact(
         _say(plain(line))
     if done.broken:
         raise typer.Exit(1)
+
+
+def _give_up_old_states(home: Home) -> None:
+    """On DuckLake earlier states keep the texts until they are given up; the database must not read them meanwhile."""
+    from tokenarena_assets.chain.catalog import table_specs
+    from tokenarena_assets.storage.lake import ParquetLake, lake_of
+    from tokenarena_assets.storage.publish import publish
+
+    if isinstance(lake_of(home), ParquetLake):
+        return  # its views read the files that took the place of the old ones
+    publish(home, list(table_specs().values()))
+    _say("earlier snapshots of the lake still hold the texts: tokenarena lake expire --older-than 1d, a day from now")
 
 
 def _say(text: str) -> None:
