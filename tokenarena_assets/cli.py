@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tokenarena_assets import __version__
-from tokenarena_assets.commands import audit, explain, lake, leaderboard, prices, recompute, report, snapshot
+from tokenarena_assets.commands import audit, compact, explain, lake, leaderboard, prices, recompute, report, snapshot
 from tokenarena_assets.commands import endpoints as endpoints_command
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage.home import Home
@@ -35,7 +35,7 @@ fleet_app = typer.Typer(
     epilog="Example: tokenarena fleet up",
 )
 app.add_typer(fleet_app, name="fleet")
-for part in (audit, endpoints_command, explain, lake, leaderboard, prices, recompute, report, snapshot):
+for part in (audit, compact, endpoints_command, explain, lake, leaderboard, prices, recompute, report, snapshot):
     part.register(app)
 
 # Bursts would take another half minute, and the search for border inputs two.
@@ -144,10 +144,12 @@ def demo() -> None:
 def run(endpoints: EndpointsFile = None, day: Day = None, items: ItemsFile = None, anchor: AnchorFiles = None) -> None:
     """Materialize every asset of a day through Dagster and publish. Today gets its first round if it has none."""
     from tokenarena_assets.probing.inputs import load_inputs
+    from tokenarena_assets.retention.needs import NEEDS, require_texts
     from tokenarena_assets.storage.rawlog import rounds_of
     from tokenarena_assets.storage.rehearsal import require_kind
 
     home, on = Home.from_environment(), _day(day)
+    require_texts(home, NEEDS, [on])
     if not rounds_of(home, on):
         require_kind(home, rehearsal=False)  # it would run one
     say_rehearsal(home)

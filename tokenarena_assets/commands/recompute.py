@@ -32,7 +32,10 @@ def recompute(
     keep: Annotated[Path | None, typer.Option("--keep", help="New folder for the home that is made; it stays.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Make the tables once more from raw logs in an empty home; exits with 1 where a cell or a seal differs."""
+    """Make the tables once more from raw logs in an empty home; exits with 1 where a cell or a seal differs.
+
+    What rests on texts that have expired is named, taken as it stands and not compared: it is no difference.
+    """
     evidence, day = _evidence(what)
     chosen = days_of(day, days, evidence.days())
     from tokenarena_assets.recompute.rerun import recompute as run
@@ -80,6 +83,7 @@ def _print(found: Recomputed) -> None:
         ("Other versions here than when it was made", found.versions),
         ("Raw files that are not what was sealed", found.broken),
         ("Notes", found.notes),
+        ("Can no longer be recomputed, taken as it stands", _expired(found)),
         ("Taken as published", [f"{table}: {why}" for table, why in found.taken.items()]),
         ("Not reproducible: timing (answers in code at the time limit)", found.timing),
     ):
@@ -107,7 +111,18 @@ def _print(found: Recomputed) -> None:
     cells, differing = (sum(getattr(each, name) for each in found.tables) for name in ("cells", "differing"))
     failed = "; a step failed, see above" if found.failed else ""
     verdict = "the same" if found.same else "NOT the same"
+    if found.expired:
+        verdict += f" (of what can be computed: {sum(map(len, found.expired.values()))} tables of days cannot)"
     print(f"{len(found.days)} day(s), {cells:,} cells, {differing:,} differ{failed}: {verdict}")
+
+
+def _expired(found: Recomputed) -> list[str]:
+    """A line a table and reason, with the days that it is of."""
+    days: dict[tuple[str, str], list[date]] = {}
+    for day, tables in found.expired.items():
+        for table, why in tables.items():
+            days.setdefault((table, why), []).append(day)
+    return [f"{table} on {', '.join(map(str, of))}: {why}" for (table, why), of in days.items()]
 
 
 def _brief(value: object) -> str:
@@ -120,4 +135,5 @@ def _print_json(found: Recomputed) -> None:
 
     from tokenarena_assets.report.terminal import print_json
 
-    print_json({"same": found.same, **asdict(found)})
+    expired = {day.isoformat(): tables for day, tables in found.expired.items()}
+    print_json({"same": found.same, **asdict(found), "expired": expired})

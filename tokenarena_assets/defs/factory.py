@@ -10,6 +10,7 @@ from tokenarena_assets.chain.catalog import sql_models
 from tokenarena_assets.checks.profile import KINDS, profile_table, samples
 from tokenarena_assets.defs.partitions import DAYS, days_of
 from tokenarena_assets.defs.resources import Arena
+from tokenarena_assets.retention.needs import require_texts
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake
 from tokenarena_assets.storage.rehearsal import BANNER
@@ -23,6 +24,18 @@ CHECKS = {
     "ranges": "every row obeys the declared rules",
 }
 Describe = Callable[[Lake, date], dict[str, Any]]
+
+
+def days_to_make(context: dg.AssetExecutionContext, arena: Arena) -> list[date]:
+    """The days of a step that makes tables anew.
+
+    Raises:
+        TokenArenaError: texts that a table of the step needs have expired: it would come out wrong, and stays as it is.
+    """
+    days = days_of(context)
+    if not arena.evidence_only:  # a recompute knows which tables it must not make
+        require_texts(arena.home, sorted(key.to_user_string() for key in context.selected_asset_keys), days)
+    return days
 
 
 def asset_spec(
@@ -61,7 +74,7 @@ def sql_asset(model: SqlModel, describe: Describe | None = None) -> dg.AssetsDef
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def _asset(context: dg.AssetExecutionContext, arena: Arena) -> Iterator[dg.MaterializeResult]:
-        days = days_of(context)
+        days = days_to_make(context, arena)
         for day in days:
             model.run(arena.lake, day)
         yield from finish(context, arena, [model.spec], days, describe)
@@ -93,7 +106,7 @@ def python_asset(
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def _asset(context: dg.AssetExecutionContext, arena: Arena) -> Iterator[dg.MaterializeResult]:
-        days = days_of(context)
+        days = days_to_make(context, arena)
         for day in days:
             compute(arena, day)
         yield from finish(context, arena, [spec], days, describe)

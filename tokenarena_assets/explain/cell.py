@@ -16,6 +16,7 @@ from tokenarena_assets.explain.places import Places, line_sha256, manifest_facts
 from tokenarena_assets.explain.trace import Tracer, Trail
 from tokenarena_assets.recompute.evidence import Evidence
 from tokenarena_assets.recompute.in_force import in_force
+from tokenarena_assets.retention.lines import expired_of
 
 SCHEMA_VERSION = 1
 DEFAULT_LIMIT = 10
@@ -173,7 +174,9 @@ class Explainer:
                     "file_sha256": file.sha256,
                     "sealed_sha256": file.sealed_sha256,
                     "file_state": file.state,
+                    "file_compacted": [each.as_record() for each in file.compacted],
                     "line_sha256": None if data is None else line_sha256(data),
+                    "expired": None if data is None else expired_of(data),
                 }
             )
         return {"total": keys.height, "shown": found}

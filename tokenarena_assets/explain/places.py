@@ -11,20 +11,26 @@ from pathlib import Path
 from typing import Any
 
 from tokenarena_assets.recompute.evidence import Evidence, sha256_of
+from tokenarena_assets.retention.seals import Compacted, compactions, hashes
 from tokenarena_assets.storage.rawlog import RoundFiles, logs_of, read_lines
 
+COMPACTED = "as it was compacted"
 SEALED, BROKEN, UNSEALED = "as sealed", "IS NOT WHAT WAS SEALED", "no seal"
 REWRITTEN, GONE = "published without some of its content", "is not there"
 
 
 @dataclass(frozen=True, slots=True)
 class RawFile:
-    """A raw file: its hash as it is now, the hash that its seal has, and what the two say."""
+    """A raw file: its hash as it is now, the hash that it was sealed with, and what its seal says of the two.
+
+    `compacted`: how it was rewritten without what had expired, as its seal has it, the earliest first.
+    """
 
     path: str  # under the root of the evidence
     sha256: str | None
     sealed_sha256: str | None
     state: str
+    compacted: tuple[Compacted, ...] = ()
 
 
 class Places:
@@ -51,12 +57,14 @@ class Places:
             return RawFile(f"raw/probes/day={day}/{raw_file}", None, None, GONE)
         if found.log not in self._files:
             path = found.log.relative_to(self._evidence.root).as_posix()
-            sealed = str(found.seal["sha256"]) if found.seal and found.seal.get("sha256") else None
+            expected, compacted = hashes(found.seal), tuple(compactions(found.seal))
             sha256 = sha256_of(found.log)
-            state = UNSEALED if sealed is None else SEALED if sealed == sha256 else BROKEN
+            state = UNSEALED if not expected else BROKEN
+            if expected and sha256 == expected[-1]:
+                state = COMPACTED if compacted else SEALED
             if path in self._evidence.rewritten:
                 state = REWRITTEN
-            self._files[found.log] = RawFile(path, sha256, sealed, state)
+            self._files[found.log] = RawFile(path, sha256, expected[0] if expected else None, state, compacted)
         return self._files[found.log]
 
     def lines(self, day: date, raw_file: str, numbers: Sequence[int]) -> dict[int, bytes]:

@@ -130,6 +130,7 @@ def _probes(cell: Mapping[str, Any]) -> list[str]:
         lines.append(f"    SHA-256 {probe['file_sha256'] or 'none'}  {probe['file_state']}")
         if probe["sealed_sha256"] not in (None, probe["file_sha256"]):
             lines.append(f"    sealed  {probe['sealed_sha256']}")
+        lines += [f"    {_compacted(each)}" for each in probe["file_compacted"]]
         for each in (other for other in probes["shown"] if other["file"] == file):
             lines.append(
                 _short_line(
@@ -138,7 +139,21 @@ def _probes(cell: Mapping[str, Any]) -> list[str]:
                 )
             )
             lines.append(f"                 line SHA-256 {each['line_sha256'] or 'the line is not there'}")
+            lines += [f"                 {text}" for text in _expired(each["expired"] or {})]
     return lines
+
+
+def _compacted(entry: Mapping[str, Any]) -> str:
+    lost = [name for name in ("frames", "texts") if any(entry[name].values())]
+    return (
+        f"{entry['on']}: {' and '.join(lost)} expired under policy {entry['policy_sha256'][:12]}, "
+        f"from then on SHA-256 {entry['sha256'][:12]}\N{HORIZONTAL ELLIPSIS}"
+    )
+
+
+def _expired(mark: Mapping[str, str]) -> list[str]:
+    lines = [f"{name} expired on {plain(mark[name])}" for name in ("frames", "texts") if name in mark]
+    return [*lines, f"SHA-256 of the full line {plain(mark.get('line_sha256', 'unknown'))}"] if lines else []
 
 
 def _round(row: Mapping[str, Any]) -> list[str]:

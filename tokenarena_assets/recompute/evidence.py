@@ -9,10 +9,12 @@ from datetime import date
 from pathlib import Path
 
 from tokenarena_assets.errors import NoEvidenceError
+from tokenarena_assets.retention.ledger import Ledger
+from tokenarena_assets.retention.seals import Expiry, compactions, expiry_of, hashes
 from tokenarena_assets.snapshot.withhold import Withheld, withheld_of
 from tokenarena_assets.storage.home import REHEARSAL_MARKER, Home
 from tokenarena_assets.storage.lake import Lake, lake_of
-from tokenarena_assets.storage.rawlog import logs_of, read_lines
+from tokenarena_assets.storage.rawlog import RoundFiles, logs_of, read_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,15 @@ class Evidence:
         """The evidence and the tables of a home."""
         return cls(home.root, lake_of(home))
 
+    def expiry(self, day: date) -> Expiry:
+        """Whose frames and texts of a day have expired; of a day whose logs are not here, by the ledger."""
+        return expiry_of(self.home, day) if self.home.raw_day(day).is_dir() else Ledger(self.home).expiry(day)
+
+    def lacks_content(self, found: RoundFiles) -> bool:
+        """Whether lines of the round's log may lack some of what they were sealed with, texts above all."""
+        path = found.log.relative_to(self.root).as_posix()
+        return path in self.rewritten or any(any(each.texts.values()) for each in compactions(found.seal))
+
     def days(self) -> list[date]:
         """Days that were materialized, in order.
 
@@ -62,12 +73,16 @@ def broken_seals(evidence: Evidence, day: date) -> list[str]:
             continue
         if each.log.relative_to(evidence.root).as_posix() in evidence.rewritten:
             continue
-        sha256 = sha256_of(each.log)
-        if sha256 != each.seal["sha256"]:
-            found.append(
-                f"{each.log.relative_to(evidence.root)}: is not the file that was sealed: "
-                f"SHA-256 {sha256}, sealed {each.seal['sha256']}"
-            )
+        sha256, expected = sha256_of(each.log), hashes(each.seal)
+        if sha256 == expected[-1]:
+            continue
+        if sha256 in expected:
+            found.append(f"{each.log.relative_to(evidence.root)}: its compaction was cut off: tokenarena compact")
+            continue
+        found.append(
+            f"{each.log.relative_to(evidence.root)}: is not the file that was sealed: "
+            f"SHA-256 {sha256}, sealed {expected[-1]}"
+        )
     return found
 
 
@@ -102,10 +117,10 @@ def empty_home(evidence: Evidence, folder: Path) -> Home:
 
 
 def withheld_places(evidence: Evidence, day: date) -> dict[tuple[str, int], Withheld]:
-    """(raw file, line) -> what is missing, of the lines of a day that were published without some of their content."""
+    """(raw file, line) -> what is missing, of the lines of a day without some of their content: withheld or expired."""
     found = {}
     for each in logs_of(evidence.home, day):
-        if each.log.relative_to(evidence.root).as_posix() in evidence.rewritten:
+        if evidence.lacks_content(each):
             for line in read_lines(each.log):
                 if (withheld := withheld_of(line.data)) is not None:
                     found[line.file, line.line] = withheld

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +18,9 @@ from tokenarena_assets.recompute.compare import Comparison, compare
 from tokenarena_assets.recompute.evidence import Evidence, broken_seals, empty_home, withheld_places
 from tokenarena_assets.recompute.in_force import in_force
 from tokenarena_assets.recompute.versions import differences, versions_here
+from tokenarena_assets.retention.needs import BY_ROW, NEEDS, Gone, gone, said
+from tokenarena_assets.retention.texts import TABLE_TEXTS
+from tokenarena_assets.snapshot.withhold import Withheld
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake, lake_of
 
@@ -25,18 +29,28 @@ NOT_RUN = "not_run"
 GRADED = "graded_answers"
 JUDGED = "stg_probe_log"
 COUNTED = "billing_requests"
+READ = "probe_log"
+# Its cells that come of texts: those of a line without them are taken; so is a line that was set aside as it was read.
+READ_FROM_TEXTS = (*TABLE_TEXTS[READ], "gold", "estimated_input_tokens", "estimated_output_tokens")
+BY_TEXT = "tokens_disagree_with_text"  # the one verdict on a line that rests on its text
+PLACE = ["raw_file", "raw_line"]
+WITHOUT_TEXTS = "whose text was withheld or has expired"
 Say = Callable[[str], None]
 
 
 @dataclass(slots=True)
 class Recomputed:
-    """What a recompute found; `same` only where nothing at all differs and every seal holds."""
+    """What a recompute found; `same` only where nothing that can be computed differs and every seal holds.
+
+    `expired`: day -> table -> why it can no longer be recomputed; such a table is taken as it stands and not compared.
+    """
 
     days: list[date]
     versions: list[str] = field(default_factory=list)  # other versions than those recorded, and what they may explain
     broken: list[str] = field(default_factory=list)  # raw files that are not what was sealed
     notes: list[str] = field(default_factory=list)
     taken: dict[str, str] = field(default_factory=dict)  # table -> why (some of) it is taken as published
+    expired: dict[date, dict[str, str]] = field(default_factory=dict)
     timing: list[str] = field(default_factory=list)  # answers in code whose outcome is a matter of time
     failed: bool = False
     tables: list[Comparison] = field(default_factory=list)
@@ -49,10 +63,11 @@ class Recomputed:
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """Days in a row that were made with one presets file."""
+    """Days in a row that were made with one presets file, and whose `taken` tables can no longer be recomputed."""
 
     days: list[date]
     presets: Path
+    taken: frozenset[str] = frozenset()
 
 
 def recompute(evidence: Evidence, days: Sequence[date] | None, folder: Path, say: Say) -> Recomputed:
@@ -77,6 +92,7 @@ def recompute(evidence: Evidence, days: Sequence[date] | None, folder: Path, say
     found = Recomputed(asked)
     for day in needed:
         found.broken += broken_seals(evidence, day)
+    found.expired = _expired(evidence, needed)
     chunks = _chunks(evidence.home, needed, found)
     home = empty_home(evidence, folder)
     _take_earlier(evidence, lake_of(home), needed, found)
@@ -101,6 +117,20 @@ def _take_earlier(evidence: Evidence, lake: Lake, days: Sequence[date], found: R
         )
 
 
+def _expired(evidence: Evidence, days: Sequence[date]) -> dict[date, dict[str, str]]:
+    """By day the tables that can no longer be recomputed, and why."""
+    known = cache(evidence.expiry)
+    found: dict[date, dict[str, list[Gone]]] = {}
+    for day in days:
+        for table in NEEDS.keys() - BY_ROW:
+            if missing := gone(known, table, day):
+                found.setdefault(day, {})[table] = missing
+    return {
+        day: {table: f"can no longer be recomputed: {said(each)}" for table, each in sorted(tables.items())}
+        for day, tables in found.items()
+    }
+
+
 def _chunks(home: Home, days: Sequence[date], found: Recomputed) -> list[_Chunk]:
     chunks: list[_Chunk] = []
     said: dict[str, list[date]] = {}
@@ -113,10 +143,12 @@ def _chunks(home: Home, days: Sequence[date], found: Recomputed) -> list[_Chunk]
             said.setdefault(remark, []).append(day)
         sha256 = recorded.presets_sha256 if recorded else ""
         presets = recorded.presets if recorded else embedded_presets_path()
-        if chunks and previous == sha256 and chunks[-1].days[-1] == day - timedelta(days=1):
+        taken = frozenset(found.expired.get(day, ()))
+        follows = chunks and chunks[-1].days[-1] == day - timedelta(days=1)
+        if follows and previous == sha256 and chunks[-1].taken == taken:
             chunks[-1].days.append(day)
         else:
-            chunks.append(_Chunk([day], presets))
+            chunks.append(_Chunk([day], presets, taken))
         previous = sha256
     found.versions = [
         f"{of[0]}: {text}" if len(of) == 1 else f"{of[0]} to {of[-1]}, {len(of)} days: {text}"
@@ -134,6 +166,13 @@ class _Rerun:
     found: Recomputed
     say: Say
     done: set[str] = field(default_factory=set)
+    _withheld: dict[date, dict[tuple[str, int], Withheld]] = field(default_factory=dict)
+
+    def withheld(self, day: date) -> dict[tuple[str, int], Withheld]:
+        """The lines of a day that lack some of their content."""
+        if day not in self._withheld:
+            self._withheld[day] = withheld_places(self.evidence, day)
+        return self._withheld[day]
 
     @property
     def days(self) -> list[date]:
@@ -145,8 +184,11 @@ class _Rerun:
         if not wanted:
             return
         for chunk in self.chunks:
+            own = [table for table in wanted if table not in chunk.taken]
+            if not own:
+                continue
             with materializing(self.home, presets_file=str(chunk.presets), log="problems", evidence_only=True) as run:
-                self._of(run, chunk, wanted)
+                self._of(run, chunk, own)
         self.done |= set(wanted)
 
     def _of(self, run: Run, chunk: _Chunk, wanted: Sequence[str]) -> None:
@@ -156,10 +198,14 @@ class _Rerun:
     def take(self, table: str, why: str) -> None:
         """Let the published partitions of a table stand in for ours."""
         for day in self.days:
-            if day in self.evidence.tables.days(table):
-                self.lake.write(table, day, self.evidence.tables.read(table, day))
+            self.take_day(table, day)
         self.found.taken[table] = why
         self.done.add(table)
+
+    def take_day(self, table: str, day: date) -> None:
+        """Let the published partition of a day stand in for ours."""
+        if self.evidence.tables.has(table, day):
+            self.lake.write(table, day, self.evidence.tables.read(table, day))
 
 
 def _run(rerun: _Rerun) -> None:
@@ -167,7 +213,13 @@ def _run(rerun: _Rerun) -> None:
     for table in rerun.evidence.taken:
         if table in every:
             rerun.take(table, "it cannot be made without the texts, which are not in this folder")
-    for target, mend in ((JUDGED, _take_judged), (GRADED, _take_graded), (COUNTED, _take_counted)):
+    for day, tables in rerun.found.expired.items():
+        for table in tables:
+            rerun.take_day(table, day)
+    targets = ((READ, _take_read), (JUDGED, _take_judged), (GRADED, _take_graded), (COUNTED, _take_counted))
+    for target, mend in targets:
+        if target == READ and not any(rerun.withheld(day) for day in rerun.days):
+            continue
         if target in every - rerun.done:
             rerun.say(f"up to {target} ...")
             rerun.make((upstream_of([target]) & every) - rerun.done)
@@ -176,33 +228,58 @@ def _run(rerun: _Rerun) -> None:
     rerun.make(every)
 
 
+def _take_read(rerun: _Rerun) -> None:
+    """Of a line without its texts the cells that come of them are taken; numbers are those of the line."""
+    taken = 0
+    for day, places in _without_texts(rerun, READ):
+        published = rerun.evidence.tables.read(READ, day)
+        broken = published.filter(pl.col("problem").is_not_null()).select(PLACE)
+        taken += _replace(rerun, READ, day, PLACE, published, [each for each in broken.rows() if each in places])
+        ours = rerun.lake.read(READ, day)
+        here = pl.DataFrame(sorted(places), schema={n: ours.schema[n] for n in PLACE}, orient="row")
+        cells = published.join(here, on=PLACE, how="semi").select(
+            *PLACE, pl.lit(value=True).alias("__taken"), *(pl.col(n).alias(f"__{n}") for n in READ_FROM_TEXTS)
+        )
+        both = ours.join(cells, on=PLACE, how="left", maintain_order="left")
+        values = (pl.when("__taken").then(f"__{name}").otherwise(name).alias(name) for name in READ_FROM_TEXTS)
+        rerun.lake.write(READ, day, both.with_columns(*values).select(ours.columns))
+        taken += cells.height
+    if taken:
+        rerun.found.taken[READ] = f"texts, and tokens by characters, of {taken} lines {WITHOUT_TEXTS}"
+
+
 def _take_judged(rerun: _Rerun) -> None:
-    """Lines whose text is withheld cannot be judged by it: their published verdict stands."""
-    _take_by_place(rerun, JUDGED, "verdicts on lines whose text is withheld")
+    """A line cannot be judged by a text that is not here: where that was the verdict, it stands as published."""
+    taken = 0
+    for day, places in _without_texts(rerun, JUDGED):
+        published = rerun.evidence.tables.read(JUDGED, day)
+        by_text = published.filter(pl.col("reject_reason") == BY_TEXT)
+        # Were it sound, another line of the request would be its duplicate.
+        of_them = published.join(by_text, on="request_id", how="semi").select(PLACE)
+        taken += _replace(rerun, JUDGED, day, PLACE, published, [each for each in of_them.rows() if each in places])
+    if taken:
+        rerun.found.taken[JUDGED] = f"{taken} verdicts on lines {WITHOUT_TEXTS}"
 
 
 def _take_counted(rerun: _Rerun) -> None:
-    """Text that is withheld cannot be counted again."""
-    _take_by_place(rerun, COUNTED, "answers whose text is withheld")
-
-
-def _take_by_place(rerun: _Rerun, table: str, what: str) -> None:
-    if not rerun.evidence.rewritten:
-        return
+    """Text that is not here cannot be counted again."""
     taken = 0
-    for day in rerun.days:
-        if day not in rerun.evidence.tables.days(table) or day not in rerun.lake.days(table):
-            continue
-        places = withheld_places(rerun.evidence, day)
-        published = rerun.evidence.tables.read(table, day)
-        keys = [
-            place
-            for place in zip(published["raw_file"], published["raw_line"], strict=True)
-            if place in places and places[place].texts
-        ]
-        taken += _replace(rerun, table, day, ["raw_file", "raw_line"], published, keys)
+    for day, places in _without_texts(rerun, COUNTED):
+        published = rerun.evidence.tables.read(COUNTED, day)
+        keys = [each for each in published.select(PLACE).rows() if each in places]
+        taken += _replace(rerun, COUNTED, day, PLACE, published, keys)
     if taken:
-        rerun.found.taken[table] = f"{taken} {what}"
+        rerun.found.taken[COUNTED] = f"{taken} answers {WITHOUT_TEXTS}"
+
+
+def _without_texts(rerun: _Rerun, table: str) -> Iterator[tuple[date, set[tuple[str, int]]]]:
+    """Days that both sides have of a table, with the places of lines whose texts were withheld or have expired."""
+    for day in rerun.days:
+        if not rerun.evidence.tables.has(table, day) or not rerun.lake.has(table, day):
+            continue
+        places = {place for place, each in rerun.withheld(day).items() if each.texts}
+        if places:
+            yield day, places
 
 
 def _take_graded(rerun: _Rerun) -> None:
@@ -214,13 +291,13 @@ def _take_graded(rerun: _Rerun) -> None:
     reasons: dict[str, int] = {}
     for day in rerun.days:
         published = rerun.evidence.tables.read(GRADED, day)
-        withheld = {each.request_id for each in withheld_places(rerun.evidence, day).values()}
+        withheld = {each.request_id for each in rerun.withheld(day).values()}
         hidden = [(request_id,) for request_id in published["request_id"] if request_id in withheld]
         timed = [key for key in _timed(rerun, day) if key not in set(hidden)] if day in suspects else []
         unrun = [key for key in _not_run(rerun, day) if key not in {*hidden, *timed}]
         rerun.found.timing += [f"{day} {key[0]}" for key in timed]
         for why, keys in (
-            ("of items whose gold answer or text is withheld", hidden),
+            ("of items whose gold answer or text was withheld or has expired", hidden),
             ("not reproducible: timing", timed),
             ("of code that only one of the two machines had a sandbox for", unrun),
         ):
@@ -280,7 +357,7 @@ def compare_all(published: Lake, ours: Lake, days: Sequence[date], found: Recomp
     for name, spec in sorted(table_specs().items()):
         known = set(published.days(name))
         for day in days:
-            if name in whole or (day not in known and day not in ours.days(name)):
+            if name in whole or name in found.expired.get(day, ()) or (day not in known and day not in ours.days(name)):
                 continue
             if day not in known:
                 found.notes.append(f"{day}: {name} was not published, and is made now")

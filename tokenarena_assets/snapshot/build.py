@@ -23,6 +23,7 @@ from tokenarena_assets.explain.sources import SOURCES
 from tokenarena_assets.recompute.evidence import sha256_of
 from tokenarena_assets.recompute.in_force import in_force
 from tokenarena_assets.recompute.versions import versions_here
+from tokenarena_assets.retention.seals import expiry_of
 from tokenarena_assets.snapshot.documents import CC_BY, CODE_LICENCE, DATA_LICENCE, docs_folder, licence_file, readme
 from tokenarena_assets.snapshot.manifest import (
     MANIFEST,
@@ -109,7 +110,7 @@ def _fill(home: Home, lake: Lake, days: list[date], folder: Path, policy: Policy
         made_with={name: versions_here()[name] for name in ("tokenarena", "duckdb", "polars")},
         canary=CANARY,
         licence={"data": DATA_LICENCE, "code": CODE_LICENCE},
-        withheld=_withheld(policy),
+        withheld=_withheld(policy) | _expired(home, days),
         rehearsal=home.is_rehearsal,
         files=[_entry(folder, path, copied.get(path)) for path in _files(folder)],
     )
@@ -135,6 +136,17 @@ class _DaysOf(ParquetLake):
 def _withheld(policy: Policy) -> dict[str, Any]:
     found: dict[str, Any] = {"own_items": True, "texts": policy.texts}
     return found | ({"gold_from": policy.gold_from.isoformat()} if policy.gold_from is not None else {})
+
+
+def _expired(home: Home, days: list[date]) -> dict[str, Any]:
+    """What was gone before anything could be withheld, by day and kind: the suites."""
+    found = {day.isoformat(): expiry_of(home, day) for day in days}
+    kinds = {
+        day: {kind: sorted(of) for kind, of in (("frames", each.frames), ("texts", each.texts)) if of}
+        for day, each in found.items()
+    }
+    gone = {day: each for day, each in kinds.items() if each}
+    return {"expired": gone} if gone else {}
 
 
 def _copy_other_evidence(home: Home, days: list[date], folder: Path) -> None:
@@ -177,7 +189,7 @@ def _write_json(frame: pl.DataFrame, path: Path) -> None:
 
 def _write_documents(home: Home, days: list[date], folder: Path, policy: Policy) -> None:
     (folder / "README.md").write_text(
-        readme(days, policy, rehearsal=home.is_rehearsal, canary=CANARY), encoding="utf-8"
+        readme(days, policy, _expired(home, days), rehearsal=home.is_rehearsal, canary=CANARY), encoding="utf-8"
     )
     (folder / "LICENSE-DATA.md").write_text(CC_BY, encoding="utf-8")
     shutil.copyfile(licence_file(), folder / "LICENSE")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from tokenarena_assets.snapshot.withhold import GOLD_AFTER_DAYS, Policy
 
@@ -25,6 +26,12 @@ them are not ours to give. SQL models and program code are under Apache-2.0, see
 """
 
 
+EXPIRED = {
+    "texts": "`recompute` names the tables that it can no longer compute, and computes the others.",
+    "frames": "no table is made of them.",
+}
+
+
 def docs_folder() -> Path:
     """`docs/` of the checkout, or the copy inside an installed package."""
     package = Path(__file__).resolve().parent.parent
@@ -39,8 +46,8 @@ def licence_file() -> Path:
     return beside if beside.is_file() else package / "_docs" / "LICENSE"
 
 
-def readme(days: Sequence[date], policy: Policy, *, rehearsal: bool, canary: str) -> str:
-    """README.md of the folder."""
+def readme(days: Sequence[date], policy: Policy, expired: Mapping[str, Any], *, rehearsal: bool, canary: str) -> str:
+    """README.md of the folder; `expired`: what the manifest says of retention."""
     span = str(days[0]) if len(days) == 1 else f"{days[0]} to {days[-1]} ({len(days)} days)"
     banner = "**Rehearsal: its days were not lived through.**\n\n" if rehearsal else ""
     return f"""\
@@ -70,11 +77,12 @@ tokenarena explain {days[-1]} chat PROVIDER/MODEL@SKU ttft_ms --snapshot .
 ```
 
 Without TokenArena: `sha256sum` gives the hashes of `MANIFEST.json`, and of each `round=*.jsonl.zst` that is not marked
-`rewritten` there the hash that its `round=*.seal.json` has had since the round ended.
+`rewritten` there the hash that its `round=*.seal.json` has: where texts or raw events had expired the last one under
+`compacted`, else the one of the round's end.
 
 ## What is not in it
 
-{_withheld(policy)}
+{_withheld(policy, expired.get("expired", {}))}
 
 ## Licence
 
@@ -84,8 +92,15 @@ Data: CC BY 4.0 (`LICENSE-DATA.md`). Code and SQL: Apache-2.0 (`LICENSE`).
 """
 
 
-def _withheld(policy: Policy) -> str:
+def _withheld(policy: Policy, expired: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
     said = ["- Keys: they are in no file."]
+    for kind, what in (("texts", "Texts"), ("frames", "Raw events")):
+        if days := [day for day, gone in expired.items() if kind in gone]:
+            span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]} ({len(days)} days)"
+            said.append(
+                f"- {what} of {span} that had expired before (see `raw/retention.jsonl`, `compacted` in the seals and "
+                f"`expired` in the lines): {EXPIRED[kind]}"
+            )
     if policy.texts:
         said.append(
             "- Texts: prompts, answers and reasoning are left out of logs and tables; each log line keeps their "

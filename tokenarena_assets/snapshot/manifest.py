@@ -211,6 +211,9 @@ def _notes(manifest: Manifest) -> list[str]:
         notes.append(
             "texts are not in this folder: no answer can be graded again, no context, fidelity or bill of texts judged"
         )
+    expired = manifest.withheld.get("expired")
+    if isinstance(expired, dict) and (days := [day for day, gone in expired.items() if "texts" in gone]):
+        notes.append(f"texts of {', '.join(days)} had expired before this folder was made")
     if manifest.withheld.get("gold_from"):
         notes.append(
             f"gold answers and seeds of fresh items from {manifest.withheld['gold_from']} on are not in this folder: "

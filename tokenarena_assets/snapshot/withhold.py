@@ -15,35 +15,22 @@ from typing import Any
 import orjson
 import polars as pl
 
+from tokenarena_assets.retention.lines import UNREADABLE, expired_of
+from tokenarena_assets.retention.needs import NEEDS
+from tokenarena_assets.retention.texts import (
+    FIRST_TOKENS,
+    GOLD_TABLES,
+    OWN_SUITES,
+    TABLE_TEXTS,
+    take_frames,
+    take_texts,
+)
+
 GOLD_AFTER_DAYS = 30
 FRESH_SUITES = ("quality_math", "quality_code")
-OWN_SUITES = ("own",)
-
-# Columns of text by table, and the tables that cannot be made without it: they are taken as they were published.
-TEXT_COLUMNS = {
-    "probe_log": ("text", "reasoning"),
-    "requests": ("text", "reasoning"),
-    "graded_answers": ("extracted", "detail"),
-    "answers": ("text", "extracted", "detail"),
-    "fidelity_samples": ("text",),
-    "billing_sample": ("text", "reasoning"),
-}
-GOLD_TABLES = ("probe_log", "requests", "answers")
-NEED_TEXTS = (
-    "stg_probe_log",
-    "graded_answers",
-    "context_requests",
-    "context_curve",
-    "context_daily",
-    "fidelity_samples",
-    "border_inputs",
-    "fidelity_prompts",
-    "fidelity_references",
-    "fidelity_channels",
-    "billing_requests",
-    "billing_audit",
-    "billing_evidence",
-)
+WITHHELD = b"withheld: sha256 "
+KEPT = (FIRST_TOKENS,)  # of the texts: a channel of fidelity can be recomputed by them alone
+NEED_TEXTS = tuple(table for table in NEEDS if table != "probe_log")  # taken as they were published where none are
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +74,7 @@ def redact_line(line: bytes, day: date, policy: Policy) -> bytes:
 
 
 def _sealed(line: bytes) -> bytes:
-    return f"withheld: sha256 {hashlib.sha256(line).hexdigest()}, {len(line)} bytes".encode()
+    return WITHHELD + f"{hashlib.sha256(line).hexdigest()}, {len(line)} bytes".encode()
 
 
 def _text(value: object) -> str | None:
@@ -101,46 +88,42 @@ def _withhold_texts(record: dict[str, Any], withheld: dict[str, dict[str, Any]],
         if hashed:
             withheld[name]["sha256"] = hashlib.sha256(data).hexdigest()
 
-    for name in ("text", "reasoning", "tool_arguments", "error_body"):
-        if isinstance(value := record.get(name), str) and value:
-            mark(name, value)
-            record[name] = ""
-    if isinstance(frames := record.get("frames"), list) and frames:
-        mark("frames", frames)
-        record["frames"] = []
-    request = record.get("request")
-    if isinstance(request, dict) and request.get("body"):
-        mark("request.body", request["body"])
-        request["body"] = {}
+    for name, value in (*take_texts(record, keep=KEPT), *take_frames(record)):
+        mark(name, value)
 
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """A published line of which something is missing: whose it is, and whether its texts are among that."""
+    """A line of which something is missing: whose it is, and whether its texts are among that."""
 
     request_id: str
     texts: bool
 
 
 def withheld_of(line: bytes) -> Withheld | None:
-    """What a published line says of what was withheld from it; None: it is whole."""
-    if b'"withheld"' not in line:
+    """What a line says of what was withheld from it, or has expired; None: it is whole, or lost its frames alone."""
+    if line.startswith((UNREADABLE, WITHHELD)):
+        return Withheld("", texts=True)  # it was no record: its hash is all that is left
+    if b'"withheld"' not in line and b'"expired"' not in line:
         return None
     try:
         record = orjson.loads(line)
     except ValueError:
         return None
     found = record.get("withheld") if isinstance(record, dict) else None
-    if not isinstance(found, dict) or not found:
+    withheld = found if isinstance(found, dict) else {}
+    texts = "texts" in (expired_of(line) or {})
+    if not withheld and not texts:
         return None
-    return Withheld(_text(record.get("request_id")) or "", any(not name.startswith("item.") for name in found))
+    texts = texts or any(not name.startswith("item.") for name in withheld)
+    return Withheld(_text(record.get("request_id")) or "", texts)
 
 
 def redact_frame(table: str, day: date, frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """The partition of a table as it is published; the same frame where nothing of it is withheld."""
     own = pl.col("suite").is_in(OWN_SUITES) if "suite" in frame.columns else pl.lit(value=False)
-    for column in TEXT_COLUMNS.get(table, ()):
-        if column in frame.columns:
+    for column in TABLE_TEXTS.get(table, ()):
+        if column in frame.columns and column not in KEPT:
             frame = _emptied(frame, column, pl.lit(value=True) if policy.texts else own)
     if table in GOLD_TABLES and "gold" in frame.columns and "suite" in frame.columns:
         suites = [suite for suite in (*FRESH_SUITES, *OWN_SUITES) if policy.gold_is_withheld(suite, day)]

@@ -1,7 +1,8 @@
 """The raw probe log: append-only rounds of one JSON object per request, flushed line by line, then sealed.
 
 While a round runs it is `round=<id>.jsonl.part`, locked by its writer. A finished round is compressed to
-`round=<id>.jsonl.zst` and sealed with a manifest of its counts and SHA-256. What was written is never rewritten.
+`round=<id>.jsonl.zst` and sealed with a manifest of its counts and SHA-256. What was written is never rewritten, but by
+a retention policy, and then its seal says so.
 """
 
 from __future__ import annotations

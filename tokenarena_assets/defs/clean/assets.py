@@ -9,8 +9,8 @@ import dagster as dg
 from tokenarena_assets.chain.certificates import read_certificates
 from tokenarena_assets.chain.ingest import write_probe_log
 from tokenarena_assets.chain.tables import CATALOG_LOG, CERTIFICATES, PROBE_LOG, ROUND_LOG
-from tokenarena_assets.defs.factory import asset_spec, check_specs, finish, python_asset, sql_assets
-from tokenarena_assets.defs.partitions import DAYS, days_of, days_of_check
+from tokenarena_assets.defs.factory import asset_spec, check_specs, days_to_make, finish, python_asset, sql_assets
+from tokenarena_assets.defs.partitions import DAYS, days_of_check
 from tokenarena_assets.defs.resources import Arena
 
 RAW_TABLES = (PROBE_LOG, ROUND_LOG, CATALOG_LOG)
@@ -23,7 +23,7 @@ RAW_TABLES = (PROBE_LOG, ROUND_LOG, CATALOG_LOG)
 )
 def raw_tables(context: dg.AssetExecutionContext, arena: Arena) -> Iterator[dg.MaterializeResult]:
     """Read each day's raw rounds once."""
-    days = days_of(context)
+    days = days_to_make(context, arena)
     for day in days:
         with arena.lake.replacing("probe_log", day) as path:
             round_log, catalog_log = write_probe_log(arena.home, day, path)

@@ -8,8 +8,8 @@ import dagster as dg
 
 from tokenarena_assets.chain.context import contexts_of
 from tokenarena_assets.chain.tables import CONTEXT_CURVE, CONTEXT_DAILY, CONTEXT_REQUESTS
-from tokenarena_assets.defs.factory import asset_spec, check_specs, finish
-from tokenarena_assets.defs.partitions import DAYS, days_of, days_of_check
+from tokenarena_assets.defs.factory import asset_spec, check_specs, days_to_make, finish
+from tokenarena_assets.defs.partitions import DAYS, days_of_check
 from tokenarena_assets.defs.resources import Arena
 from tokenarena_assets.report.markdown import context_curves, context_table
 from tokenarena_assets.storage.lake import Lake
@@ -29,7 +29,7 @@ def _show(lake: Lake, day: date) -> dict[str, Any]:
 )
 def context_tables(context: dg.AssetExecutionContext, arena: Arena) -> Iterator[dg.MaterializeResult]:
     """Judge each day's searches once."""
-    days, lake = days_of(context), arena.lake
+    days, lake = days_to_make(context, arena), arena.lake
     for day in days:
         found = contexts_of(day, lake.scan("requests", day))
         lake.write("context_requests", day, found.requests)

@@ -20,8 +20,7 @@ from tokenarena_assets.chain.fidelity_tables import (
     FIDELITY_REFERENCES,
     FIDELITY_SAMPLES,
 )
-from tokenarena_assets.defs.factory import asset_spec, check_specs, finish, python_asset
-from tokenarena_assets.defs.partitions import days_of
+from tokenarena_assets.defs.factory import asset_spec, check_specs, days_to_make, finish, python_asset
 from tokenarena_assets.defs.resources import Arena
 from tokenarena_assets.fidelity.verdict import DAYS_IN_A_ROW
 from tokenarena_assets.report.fidelity import fidelity_table, prompts_table, references_table
@@ -115,7 +114,7 @@ inputs = python_asset(BORDER_INPUTS, [_days_up_to("fidelity_samples", KNOWN_FOR_
 )
 def fidelity_comparisons(context: dg.AssetExecutionContext, arena: Arena) -> Iterator[dg.MaterializeResult]:
     """Compare each day's endpoints with their references once."""
-    days, lake = days_of(context), arena.lake
+    days, lake = days_to_make(context, arena), arena.lake
     for day in days:
         _compare(lake, day)
     for spec in COMPARED_TABLES:

@@ -24,6 +24,7 @@ from tokenarena_assets.probing.round import (
     today,
 )
 from tokenarena_assets.report.markdown import forecast_line, forecast_table, suites_table
+from tokenarena_assets.retention.needs import NEEDS, require_texts
 from tokenarena_assets.storage.rawlog import RoundFiles, is_being_written, rounds_of
 from tokenarena_assets.suites.suite import SUITES, SuiteSizes
 
@@ -132,6 +133,8 @@ def probe_rounds(context: dg.AssetExecutionContext, arena: Arena, config: RoundC
     metadata: dict[str, Any] = {}
     found: dict[date, list[RoundFiles]] = {}
     is_backfill = BACKFILL_TAG in context.run.tags
+    if not arena.evidence_only:
+        require_texts(arena.home, NEEDS, days_of(context))
     for day in days_of(context):
         when = "never" if is_backfill else config.run_round
         if _round_is_due(arena, day, when):

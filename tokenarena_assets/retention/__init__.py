@@ -1,0 +1,1 @@
+"""What is kept for how long: texts may expire before numbers, and what expired is recorded."""
