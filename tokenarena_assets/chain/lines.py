@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
-from datetime import UTC, date, datetime
-from itertools import chain
+from datetime import UTC, date, datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 import polars as pl
+from msgspec.structs import astuple
 
 from tokenarena_assets.chain.tables import PROBE_LOG
 from tokenarena_assets.probing.billing import estimated_tokens, is_billable
@@ -19,72 +19,94 @@ from tokenarena_assets.probing.record import ItemRecord, ProbeRecord, SampleReco
 from tokenarena_assets.probing.timing import Timing
 from tokenarena_assets.storage.rawlog import RawLine
 
-_COLUMNS = frozenset(PROBE_LOG.column_names)
-
-
-class _Part:
-    """Those fields of a part of a record that are columns under the same name."""
-
-    def __init__(self, names: Iterable[str], without: Sequence[str] = ()) -> None:
-        self.columns = tuple(sorted(_COLUMNS & set(names) - set(without)))
-        self.values = attrgetter(*self.columns)
-        self.nothing = (None,) * len(self.columns)
-
-
-_RECORD = _Part(ProbeRecord.__struct_fields__, without=("day", "started_at", "first_token_top"))
-_TIMING = _Part(field.name for field in fields(Timing))
-_USAGE = _Part(UsageRecord.__struct_fields__)
-_ITEM = _Part(ItemRecord.__struct_fields__)
-_SAMPLE = _Part(SampleRecord.__struct_fields__, without=("stage",))
-_PLACE = ("raw_file", "raw_line", "problem")
-_MADE = ("record_day", "started_at", "gold", "item_source", "stage", "first_token_top")
-_ESTIMATED = ("estimated_input_tokens", "estimated_output_tokens")
-_SOURCE = ("source_tool", "source_version", "source_file", "source_line", "cannot_tell")
-_PARTS = (_RECORD, _TIMING, _USAGE, _ITEM, _SAMPLE)
-_LAYOUT = (*_PLACE, *chain.from_iterable(part.columns for part in _PARTS), *_MADE, *_ESTIMATED, *_SOURCE)
-_NO_RECORD = (None,) * (len(_LAYOUT) - len(_PLACE))
-_NO_SOURCE = (None,) * len(_SOURCE)
-_NO_ESTIMATE = (None, None)
 _TYPES = PROBE_LOG.polars_schema
 _decode = msgspec.json.Decoder(ProbeRecord).decode
+EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+# Parts that a record need not have.
+_NO_USAGE = UsageRecord(input_tokens=None, cached_tokens=None, output_tokens=None, reasoning_tokens=None, raw={})
+_NO_ESTIMATE = (None, None)
+_NO_SOURCE = (None,) * 5
+Columns = dict[str, Sequence[Any]]
+TIMINGS = tuple(field.name for field in fields(Timing))
+PARTS = ("timing", "usage", "item", "sample")
+# What is kept under another name, or made of several fields.
+OTHERWISE = {"record_day", "started_at", "gold", "item_source", "stage", "first_token_top"}
 
 
 def probe_frame(day: date, lines: Iterable[RawLine]) -> pl.DataFrame:
     """Lines as rows of `probe_log`; one that is no record keeps its place and its problem."""
-    rows = [_row(line) for line in lines]
-    columns = zip(*rows, strict=True) if rows else ([] for _ in _LAYOUT)
-    series = [pl.Series(name, values, _TYPES[name]) for name, values in zip(_LAYOUT, columns, strict=True)]
+    places: list[tuple[str, int, str | None]] = []
+    records: list[ProbeRecord] = []
+    data: list[bytes] = []
+    for line in lines:
+        found = _read(line)
+        if isinstance(found, str):
+            places.append((line.file, line.line, found))
+        else:
+            places.append((line.file, line.line, None))
+            records.append(found)
+            data.append(line.data)
+    file, number, problem = (list(values) for values in zip(*places, strict=True)) if places else ([], [], [])
+    columns = {"raw_file": file, "raw_line": number, "problem": problem}
+    known = _columns(records, data)
+    if len(records) < len(places):
+        missing = [place[2] is not None for place in places]
+        known = {name: _spread(values, missing) for name, values in known.items()}
+    series = [pl.Series(name, values, _TYPES[name]) for name, values in (columns | known).items()]
     return pl.DataFrame(series).with_columns(day=pl.lit(day, pl.Date())).select(PROBE_LOG.column_names)
 
 
-def _row(line: RawLine) -> tuple[Any, ...]:
+def _read(line: RawLine) -> ProbeRecord | str:
+    """The record, or why there is none."""
     if line.problem is not None and line.problem != "no_line_end":
-        return (line.file, line.line, line.problem, *_NO_RECORD)
+        return line.problem
     try:
         record = _decode(line.data)
     except (msgspec.DecodeError, RecursionError) as error:
-        return (line.file, line.line, problem_of(error), *_NO_RECORD)
-    source, usage, item, sample = record.source, record.usage, record.item, record.sample
-    if source is not None and source.problem is not None:
-        return (line.file, line.line, f"bad_import: {source.problem}", *_NO_RECORD)
-    return (
-        line.file,
-        line.line,
-        None,
-        *_RECORD.values(record),
-        *_TIMING.values(record.timing),
-        *(_USAGE.nothing if usage is None else _USAGE.values(usage)),
-        *(_ITEM.nothing if item is None else _ITEM.values(item)),
-        *(_SAMPLE.nothing if sample is None else _SAMPLE.values(sample)),
-        record.day,
-        utc(record.started_at),
-        item and item.answer_value,
-        item and item.source,
-        (sample and sample.stage) or None,
-        None if record.first_token_top is None else json.dumps(record.first_token_top, ensure_ascii=False),
-        *(_estimates(line.data, record) if source is None else _NO_ESTIMATE),
-        *(_NO_SOURCE if source is None else _source(source)),
-    )
+        return problem_of(error)
+    if record.source is not None and record.source.problem is not None:
+        return f"bad_import: {record.source.problem}"
+    return record
+
+
+def _spread(values: Sequence[Any], missing: Sequence[bool]) -> list[Any]:
+    """The values in the rows that are not `missing`."""
+    rest = iter(values)
+    return [None if empty else next(rest) for empty in missing]
+
+
+def _columns(records: Sequence[ProbeRecord], data: Sequence[bytes]) -> Columns:
+    """The columns of records, by name: whole parts at once, since ten million rows leave microseconds for each."""
+    found: Columns = {}
+    parts: Columns = {name: [getattr(r, name) for r in records] for name in PARTS}
+    found |= _fields(records, ProbeRecord.__struct_fields__, astuple)
+    found |= _fields(parts["timing"], TIMINGS, attrgetter(*TIMINGS))
+    found |= _fields([part or _NO_USAGE for part in parts["usage"]], UsageRecord.__struct_fields__, astuple)
+    for name, kind in (("item", ItemRecord), ("sample", SampleRecord)):
+        missing = [part is None for part in parts[name]]
+        own = _fields([part for part in parts[name] if part is not None], kind.__struct_fields__, astuple)
+        found |= {column: _spread(values, missing) for column, values in own.items()}
+    found["record_day"] = [r.day for r in records]
+    found["started_at"] = [(utc(r.started_at) - EPOCH) // MICROSECOND for r in records]
+    found["gold"] = [item and item.answer_value for item in parts["item"]]
+    found["item_source"] = [item and item.source for item in parts["item"]]
+    found["stage"] = [(sample and sample.stage) or None for sample in parts["sample"]]
+    found["first_token_top"] = [
+        None if r.first_token_top is None else json.dumps(r.first_token_top, ensure_ascii=False) for r in records
+    ]
+    estimates = [_estimates(line, record) for line, record in zip(data, records, strict=True)]
+    for place, name in enumerate(("estimated_input_tokens", "estimated_output_tokens")):
+        found[name] = [estimate[place] for estimate in estimates]
+    sources = [_NO_SOURCE if r.source is None else _source(r.source) for r in records]
+    for place, name in enumerate(("source_tool", "source_version", "source_file", "source_line", "cannot_tell")):
+        found[name] = [source[place] for source in sources]
+    return found
+
+
+def _fields(own: Sequence[Any], names: Sequence[str], values_of: Callable[[Any], tuple[Any, ...]]) -> Columns:
+    """Those fields of parts of one kind that are columns under the same name."""
+    values = zip(*map(values_of, own), strict=True) if own else ((),) * len(names)
+    return {name: of for name, of in zip(names, values, strict=True) if name in _TYPES and name not in OTHERWISE}
 
 
 def _source(source: SourceRecord) -> tuple[Any, ...]:
@@ -94,6 +116,8 @@ def _source(source: SourceRecord) -> tuple[Any, ...]:
 def _estimates(data: bytes, record: ProbeRecord) -> tuple[int | None, int | None]:
     """Tokens by characters, of what an answer did not report."""
     usage = record.usage
+    if record.source is not None:
+        return _NO_ESTIMATE
     given, made = usage and usage.input_tokens, usage and usage.output_tokens
     if (given is not None and made is not None) or not is_billable(record.http_status):
         return _NO_ESTIMATE
