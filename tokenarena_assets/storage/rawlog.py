@@ -36,6 +36,7 @@ ZSTD_MAGIC, GZIP_MAGIC = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
 UNREADABLE, DAMAGED = "unreadable_file", "damaged_file"
 MAX_LINE_BYTES = 128 * 1024 * 1024  # more than the largest response makes, control characters written as \u0001
 COMPRESSED_READ_BYTES = 16 * 1024
+READ_BYTES = 128 * 1024
 SEAL_PIECE_BYTES = 4 * 1024 * 1024
 
 
@@ -158,24 +159,36 @@ def read_lines(path: Path) -> Iterator[RawLine]:
     number = 0
     try:
         with open_plain(path) as stream:
-            for data in iter(lambda: stream.readline(MAX_LINE_BYTES), b""):
+            for data, problem in _split(stream):
                 number += 1
-                if data.endswith(b"\n"):
-                    yield RawLine(name, number, data[:-1])
-                elif len(data) == MAX_LINE_BYTES:
-                    _skip_line(stream)
-                    yield RawLine(name, number, data, "line_too_long")
-                else:
-                    yield RawLine(name, number, data, "no_line_end")
+                yield RawLine(name, number, data, problem)
     except (zstandard.ZstdError, zlib.error, gzip.BadGzipFile) as error:
         yield RawLine(name, number + 1, b"", f"{DAMAGED}: {error}")
     except (EOFError, OSError) as error:
         yield RawLine(name, number + 1, b"", f"{UNREADABLE}: {error}")
 
 
-def _skip_line(stream: IO[bytes]) -> None:
-    while (rest := stream.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
-        pass
+def _split(stream: IO[bytes]) -> Iterator[tuple[bytes, str | None]]:
+    """The lines of a stream without their ends, split block by block; of one that is too long, its beginning."""
+    begun: list[bytes] = []  # pieces of a line whose end is still to come
+    held, cut = 0, False
+    while block := cast("Any", stream).read1(READ_BYTES):
+        *ends, rest = block.split(b"\n")
+        for piece in ends:
+            line = b"".join([*begun, piece]) if begun else piece
+            begun, held = [], 0
+            if cut or len(line) >= MAX_LINE_BYTES:
+                yield line[:MAX_LINE_BYTES], "line_too_long"
+                cut = False
+            else:
+                yield line, None
+        if rest and not cut:
+            begun.append(rest)
+            held += len(rest)
+            cut = held >= MAX_LINE_BYTES  # what comes until its end is passed over
+    if begun:
+        line = b"".join(begun)
+        yield (line[:MAX_LINE_BYTES], "line_too_long") if cut else (line, "no_line_end")
 
 
 def open_plain(path: Path) -> IO[bytes]:
