@@ -29,7 +29,11 @@ with answered as (
     -- Drawn by place first, without the texts: of ten million answers no more than the drawn ones are carried along.
     select
         stg_probe_log.endpoint_id,
-        row(md5(stg_probe_log.request_id), stg_probe_log.raw_file, stg_probe_log.raw_line) as place,
+        {
+            'hash': md5(stg_probe_log.request_id),
+            'raw_file': stg_probe_log.raw_file,
+            'raw_line': stg_probe_log.raw_line
+        } as place,
         stg_probe_log.output_tokens
     from stg_probe_log
     where
@@ -88,12 +92,12 @@ select
 from numbered
 inner join probe_log
     on
-        numbered.place[2] = probe_log.raw_file
-        and numbered.place[3] = probe_log.raw_line
+        numbered.place['raw_file'] = probe_log.raw_file
+        and numbered.place['raw_line'] = probe_log.raw_line
 inner join stg_probe_log
     on
-        numbered.place[2] = stg_probe_log.raw_file
-        and numbered.place[3] = stg_probe_log.raw_line
+        numbered.place['raw_file'] = stg_probe_log.raw_file
+        and numbered.place['raw_line'] = stg_probe_log.raw_line
 where
     probe_log.day = $day
     and stg_probe_log.day = $day

@@ -37,7 +37,7 @@ from tokenarena_assets.chain.ranks import RANKED, rank_day
 from tokenarena_assets.chain.round_prices import round_prices
 from tokenarena_assets.endpoints import embedded_presets_path, load_presets
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.lake import ParquetLake
+from tokenarena_assets.storage.lake import Lake, ParquetLake
 from tokenarena_assets.tokens import TokenizerFiles
 
 DAY = date(2026, 11, 23)
@@ -86,15 +86,15 @@ def frame(table: str, rows: Sequence[Row], day: date = DAY) -> pl.DataFrame:
     return pl.DataFrame(whole, schema=schema, orient="row")
 
 
-def put(lake: ParquetLake, day: date = DAY, **tables: Sequence[Row]) -> None:
+def put(lake: Lake, day: date = DAY, **tables: Sequence[Row]) -> None:
     """Write tables of one day."""
     for table, rows in tables.items():
         lake.write(table, day, frame(table, rows, day))
 
 
-def result(lake: ParquetLake, model: str, day: date = DAY) -> list[Row]:
+def result(lake: Lake, model: str, day: date = DAY) -> list[Row]:
     """Run a model and give its rows in the order of its key; energy is optional, tests of it name it."""
-    if not lake.path("energy_per_correct", day).exists():
+    if not lake.has("energy_per_correct", day):
         put(lake, day, energy_per_correct=[])
     sql_models()[model].run(lake, day)
     return lake.read(model, day).sort(sql_models()[model].spec.key).to_dicts()
@@ -136,7 +136,7 @@ def certificate_row(
 
 
 def judged(
-    lake: ParquetLake,
+    lake: Lake,
     probes: Sequence[Row],
     catalog: Sequence[Row] | None = None,
     certificates: Sequence[Row] = (),
@@ -163,7 +163,7 @@ def judged(
     return result(lake, "stg_probe_log", day)
 
 
-def put_round_prices(lake: ParquetLake, day: date = DAY, book: Sequence[Row] = ()) -> None:
+def put_round_prices(lake: Lake, day: date = DAY, book: Sequence[Row] = ()) -> None:
     """What the rounds of the lake's catalogs pay; `book` is the price book of the day."""
     priced = round_prices(day, lake.read("catalog_log", day), frame("price_book", book, day))
     lake.write("round_prices", day, priced)
@@ -207,7 +207,7 @@ def answered(request_id: str, line: int, item: int, text: str, endpoint_id: str 
     )
 
 
-def whole_chain(lake: ParquetLake, day: date = DAY) -> None:
+def whole_chain(lake: Lake, day: date = DAY) -> None:
     """A day of two endpoints, of one round and 12 items, with a failure and a broken line, through every table.
 
     A second round of one request is void.
@@ -237,48 +237,48 @@ def whole_chain(lake: ParquetLake, day: date = DAY) -> None:
     make_the_rest(lake, day)
 
 
-def _fidelity(lake: ParquetLake, day: date) -> FidelityDay:
+def _fidelity(lake: Lake, day: date) -> FidelityDay:
     families = families_of(lake.read("endpoints", day))
     border = border_figures(day, read_found(lake, day), read_border(lake, day)) if lake.days("border_inputs") else {}
     return fidelity_of_day(read_samples(lake, day, families), families, border, permutations=99)
 
 
-def _prices(lake: ParquetLake, day: date) -> PriceDay:
+def _prices(lake: Lake, day: date) -> PriceDay:
     return price_day(day, read_observations(lake, day))
 
 
-def _counted(lake: ParquetLake, day: date) -> pl.DataFrame:
+def _counted(lake: Lake, day: date) -> pl.DataFrame:
     sample = lake.read("billing_sample", day)
     raw: dict[tuple[str, int], Row] = {place: {} for place in sample.select("raw_file", "raw_line").iter_rows()}
     return billing_requests(sample, raw, lake.read("endpoints", day), TokenizerFiles())
 
 
-def _billing(lake: ParquetLake, day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _billing(lake: Lake, day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
     return billing_of_day(day, _counted(lake, day), lake.read("billing_sample", day), lake.read("endpoints", day))
 
 
-def _in_time(lake: ParquetLake, day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _in_time(lake: Lake, day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
     presets = load_presets(embedded_presets_path())
     return in_time_of_day(day, lake.read("answer_waits", day), lake.read("endpoints", day), presets)
 
 
-def _modeled(lake: ParquetLake, day: date) -> Model:
+def _modeled(lake: Lake, day: date) -> Model:
     endpoints, latency, answers = (lake.read(table, day) for table in ("endpoints", "latency_daily", "answers"))
     return model_day(endpoints, latency, answers, load_presets(embedded_presets_path()))
 
 
-def _per_correct(lake: ParquetLake, day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _per_correct(lake: Lake, day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
     presets = load_presets(embedded_presets_path())
     answers, endpoints = lake.read("answers", day), lake.read("endpoints", day)
     return energy_per_correct(day, _modeled(lake, day), answers, endpoints, presets)
 
 
-def make_the_rest(lake: ParquetLake, day: date) -> None:
+def make_the_rest(lake: Lake, day: date) -> None:
     """Every table that is made from the raw ones."""
     steps = {
         "graded_answers": lambda: grade_answers(day, lake.read("requests", day)),
         "latency_daily": lambda: latency_by_endpoint(day, lake.read("requests", day)),
-        "price_observation": lambda: observations(Home(lake.root / "home"), day, lake.read("catalog_log", day)),
+        "price_observation": lambda: observations(Home(lake.spill / "home"), day, lake.read("catalog_log", day)),
         "price_book": lambda: _prices(lake, day).book,
         "price_quarantine": lambda: _prices(lake, day).quarantine,
         "price_verdicts": lambda: _prices(lake, day).verdicts,

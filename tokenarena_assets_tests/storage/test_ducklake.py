@@ -21,6 +21,7 @@ import pytest
 from polars.testing import assert_frame_equal
 from typer.testing import CliRunner
 
+from tokenarena_assets.chain.catalog import table_specs
 from tokenarena_assets.cli import app
 from tokenarena_assets.doctor import examine
 from tokenarena_assets.endpoints import embedded_catalog_path
@@ -31,7 +32,9 @@ from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake, ParquetLake, lake_of, versioned_lake_of
 from tokenarena_assets.storage.lake_place import LakeError
 from tokenarena_assets.storage.publish import open_as_of, open_published, publish, rows_of
+from tokenarena_assets.storage.sqlmodels import load_models
 from tokenarena_assets.storage.tables import Column, TableSpec
+from tokenarena_assets_tests.sql_models.frames import whole_chain
 from tokenarena_assets_tests.storage.ducklake_server import marked, needs_ducklake, write_often
 from tokenarena_assets_tests.storage.postgres import Server, server
 
@@ -527,6 +530,19 @@ def test_the_published_database_is_read_without_the_catalog(
                 connection.execute("from read_text('/etc/hostname')")
     finally:
         postgres.control("start")
+
+
+@needs_ducklake
+def test_every_table_is_the_same_on_both_stores_and_made_by_this_duckdb(shared: DuckLake, tmp_path: Path) -> None:
+    folder = ParquetLake(tmp_path / "lake")
+    for each in (folder, shared):
+        whole_chain(each)
+    made = [name for name in table_specs() if folder.days(name)]
+    assert set(load_models()) <= set(made)
+    for name in made:
+        assert shared.days(name) == folder.days(name)
+        for day in folder.days(name):
+            assert_frame_equal(shared.read(name, day), folder.read(name, day))
 
 
 class TestCommands:
