@@ -122,6 +122,26 @@ def test_of_lines_with_one_identity_the_first_counts(lake: ParquetLake) -> None:
     assert got == [(None, None), (None, None), ("duplicate_request_id", "q1"), ("duplicate_request_id", "q1")]
 
 
+def test_each_line_of_one_identity_has_its_number(lake: ParquetLake) -> None:
+    """What was written twice was sent, and paid for, once."""
+    unread = {"raw_file": RAW_FILE, "raw_line": 4, "problem": "malformed_json"}
+    rows = judged(lake, [probe("q1", 1, ttfb_ms=-1.0), probe("q1", 2), probe("q2", 3), unread, probe("q1", 5)])
+    assert [row["copy_number"] for row in rows] == [1, 2, 1, 1, 3]
+
+
+@settings(derandomize=True, deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), min_size=1, max_size=12))
+def test_of_each_identity_one_sound_line_counts(lake: ParquetLake, lines: list[tuple[str, bool]]) -> None:
+    """As told by the lines one after the other, whatever is compared with what."""
+    rows = [probe(name, n, **({} if sound else {"ttfb_ms": -1.0})) for n, (name, sound) in enumerate(lines, start=1)]
+    seen: set[str] = set()
+    expected: list[str | None] = []
+    for name, sound in lines:
+        expected.append("negative_time" if not sound else "duplicate_request_id" if name in seen else None)
+        seen |= {name} if sound else set()
+    assert [reason for reason, _ in verdicts(lake, *rows)] == expected
+
+
 def test_lines_that_cannot_be_read_are_no_duplicates_of_each_other(lake: ParquetLake) -> None:
     broken = [{"raw_file": RAW_FILE, "raw_line": line, "problem": "malformed_json"} for line in (1, 2, 3)]
     assert {reason for reason, _ in verdicts(lake, *broken)} == {"malformed_json"}
@@ -195,6 +215,14 @@ def test_all_of_a_void_round_is_set_aside_whatever_its_lines_are(lake: ParquetLa
         certificate_row("r1", 1),
     ]
     assert verdicts(lake, *lines, certificates=seals) == [("void_round", VOID)] * 3 + [(None, None)]
+
+
+def test_a_copy_under_another_name_does_not_bring_a_void_round_back(lake: ParquetLake) -> None:
+    copy = {"raw_file": "kept.jsonl"}
+    lines = [probe("q1", 1), probe("q1", 1) | copy, probe("q2", 2) | copy, probe("q3", 3) | copy | {"round_id": "r2"}]
+    seals = [certificate_row("r0", 1, within_budget=False)]
+    by_place = [reason for reason, _ in verdicts(lake, *lines, certificates=seals)]  # kept.jsonl comes first
+    assert by_place == ["void_round", "void_round", None, "void_round"]
 
 
 @pytest.mark.parametrize(
