@@ -178,10 +178,11 @@ class StreamAccumulator:
     def _merge_usage(self, block: dict[str, Any]) -> None:
         # Counts are cumulative: the last one of each name holds, and a null takes nothing back.
         if self._usage is None:
-            self._usage = block
+            self._usage = dict(block)  # our own: it grows in place, for a copy an event would be quadratic
         else:
-            news = {name: value for name, value in block.items() if value is not None or name not in self._usage}
-            self._usage = self._usage | news
+            for name, value in block.items():
+                if value is not None or name not in self._usage:
+                    self._usage[name] = value
 
     def finish(self) -> StreamResult:
         """The result, with its texts."""

@@ -29,7 +29,7 @@ def read_source(place: str, *, max_bytes: int = MAX_BYTES, timeout_s: float = TI
     data = _get(place, max_bytes, timeout_s) if place.startswith(("http://", "https://")) else _read(place, max_bytes)
     try:
         found = json.loads(data, parse_float=Decimal)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
         raise TokenArenaError(f"{_shown(place)}: is no JSON: {error}", mend="give the feed's JSON file") from None
     if not isinstance(found, dict):
         raise TokenArenaError(f"{_shown(place)}: is no JSON object", mend="give the feed's JSON file")
