@@ -3,8 +3,8 @@
     python -m benchmarks.fuzz [--seconds 60] [--artifacts FOLDER] [TARGET ...]
     python -m benchmarks.fuzz --replay FILE TARGET
 
-Exits with 1 where a target found something: the input lies in FOLDER/TARGET and its path is printed. The corpus grows
-in FOLDER/TARGET/corpus and is gone on with. Found and mended: the input becomes a test in `tokenarena_assets_tests/fuzz`.
+Exits with 1 where a target found something: the input lies in FOLDER/TARGET and its path is printed. The corpus
+grows in FOLDER/TARGET/corpus and is gone on with. What is found and mended becomes a test.
 """
 
 from __future__ import annotations
