@@ -114,7 +114,7 @@ def _source(origin: Origin, line: int, cannot_tell: list[str]) -> dict[str, Any]
 
 def _request_id(origin: Origin, identity: str) -> str:
     # By the tool's own name for the request: two files of one run that tell of it make one row and a duplicate.
-    return hashlib.sha256(f"{origin.tool}|{identity}".encode()).hexdigest()[:24]
+    return hashlib.sha256(f"{origin.tool}|{identity}".encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
 def _midnight(day: date) -> datetime:
