@@ -97,7 +97,13 @@ def _estimates(data: bytes, record: ProbeRecord) -> tuple[int | None, int | None
     given, made = usage and usage.input_tokens, usage and usage.output_tokens
     if (given is not None and made is not None) or not is_billable(record.http_status):
         return _NO_ESTIMATE
-    tokens_in, tokens_out = estimated_tokens(json.loads(data))
+    try:
+        found = json.loads(data)
+    except ValueError:  # a number of thousands of digits, in a field that is not read otherwise
+        found = json.loads(data, parse_int=str)
+    except RecursionError:  # nested as deep as msgspec just takes
+        return _NO_ESTIMATE
+    tokens_in, tokens_out = estimated_tokens(found)
     return (tokens_in if given is None else None), (tokens_out if made is None else None)
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tokenarena_assets.chain.ingest import probe_row
+from tokenarena_assets.chain.lines import probe_frame
 from tokenarena_assets.errors import ConfigError, TokenArenaError
 from tokenarena_assets.importing import TOOLS
 from tokenarena_assets.importing.documents import read_document
@@ -254,7 +254,7 @@ def test_halves_of_surrogate_pairs_and_deep_nesting_are_no_reason_to_stop_half_w
     (outcome,) = imported(home, "aiperf", written(tmp_path, "profile_export_raw.jsonl", json.dumps(record)))
     (row,) = records(outcome)
     assert "nested more than 100 levels deep" in json.dumps(row["tool_record"])
-    assert probe_row(outcome.day, RawLine("f", 1, encoded(row)))["problem"] is None
+    assert probe_frame(outcome.day, [RawLine("f", 1, encoded(row))])["problem"].to_list() == [None]
 
 
 def test_a_report_among_other_lines_of_json(home: Home, tmp_path: Path) -> None:

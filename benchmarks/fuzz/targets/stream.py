@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from tokenarena_assets.chain.ingest import probe_row
+from tokenarena_assets.chain.lines import probe_frame
 from tokenarena_assets.probing.apis import ADAPTERS
 from tokenarena_assets.probing.client import _record
 from tokenarena_assets.probing.exchange import Exchange
@@ -117,7 +117,7 @@ def _written_and_read(exchange: Exchange, result: StreamResult) -> None:
     record: dict[str, Any] = IDENTITY | _record(
         IDENTITY, PROBE, None, exchange, result, exchange.last_read_ns + 1, streamed=True
     )
-    row = probe_row(DAY, RawLine("round=r1.jsonl", 1, encoded(record)))
+    row = probe_frame(DAY, [RawLine("round=r1.jsonl", 1, encoded(record))]).row(0, named=True)
     assert row["problem"] is None, row["problem"]
     clean = redacted(record, KEY)
     assert not any(KEY in json.dumps(clean[name], ensure_ascii=False) for name in FROM_ENDPOINT)
