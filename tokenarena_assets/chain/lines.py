@@ -98,13 +98,18 @@ def _estimates(data: bytes, record: ProbeRecord) -> tuple[int | None, int | None
     if (given is not None and made is not None) or not is_billable(record.http_status):
         return _NO_ESTIMATE
     try:
-        found = json.loads(data)
-    except ValueError:  # a number of thousands of digits, in a field that is not read otherwise
-        found = json.loads(data, parse_int=str)
-    except RecursionError:  # nested as deep as msgspec just takes
+        found = _loaded(data)
+    except (ValueError, RecursionError):  # msgspec does not look into fields that are of no use
         return _NO_ESTIMATE
     tokens_in, tokens_out = estimated_tokens(found)
     return (tokens_in if given is None else None), (tokens_out if made is None else None)
+
+
+def _loaded(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:  # a number of thousands of digits, or bytes that are no UTF-8
+        return json.loads(data.decode("utf-8", "replace"), parse_int=str)
 
 
 def problem_of(error: Exception) -> str:
