@@ -19,7 +19,7 @@ INSTALL = install() { VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install -q "$$@" |
 # reasoning-gym asks for an older tabulate than Dagster does and works with either, so its lock is installed as it stands.
 GENERATORS = $(INSTALL) --no-deps --require-hashes -r requirements-generators.lock
 
-.PHONY: menu setup generators cluster demo ui test lint bench lock clean train
+.PHONY: menu setup generators cluster demo ui test lint bench fuzz audit secrets lock clean train
 menu:  ## print this menu
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -51,12 +51,24 @@ lint: $(VENV)/.dev-stamp  ## ruff, mypy and sqlfluff
 bench: $(VENV)/.dev-stamp  ## what is timed, against a limit in the same run
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done
 
+fuzz: $(VENV)/.dev-stamp  ## fuzz what reads bytes from outside: make fuzz SECONDS_EACH=180
+	@$(INSTALL) --require-hashes -r requirements-fuzz.lock --target $(VENV)/fuzz
+	@PYTHONPATH=$(VENV)/fuzz $(BIN)/python -m benchmarks.fuzz --seconds $(or $(SECONDS_EACH),60)
+
+audit: $(VENV)/.dev-stamp  ## known vulnerabilities of what the locks name, and their licences
+	@$(BIN)/python scripts/audit.py
+	@$(BIN)/python scripts/licences.py --check
+
+secrets: $(VENV)/.dev-stamp  ## look for keys in every file of every commit and in TOKENARENA_HOME
+	@$(BIN)/python scripts/find_secrets.py
+
 lock: $(VENV)/.dev-stamp  ## renew the locks from pyproject.toml
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade pyproject.toml -o requirements.lock
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	@# Everything of the cluster has the version that it has here, DuckDB aside.
 	@sed '/^duckdb==/,/[^\\]$$/d' requirements-dev.lock > $(VENV)/not-duckdb.txt
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade --extra cluster --extra cluster-dev --extra dev -c $(VENV)/not-duckdb.txt pyproject.toml -o requirements-cluster.lock
+	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade requirements-fuzz.txt -o requirements-fuzz.lock
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade --override requirements-generators-override.txt -c requirements-dev.lock requirements-generators.txt -o requirements-generators.lock
 
 train:  ## make the embedded weights anew (about two hours on 2 cores)

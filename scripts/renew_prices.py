@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from tokenarena_assets.pricing.facts import ListedEndpoint, price_history_path, price_list, price_list_path
-from tokenarena_assets.pricing.feeds import Fetched, PriceFeed, parser_of
+from tokenarena_assets.pricing.feeds import Fetched, PriceFeed, stated_by
 from tokenarena_assets.pricing.feeds.genai import GenaiPricesFeed
 from tokenarena_assets.pricing.feeds.litellm import LiteLlmFeed
 from tokenarena_assets.pricing.feeds.models_dev import ModelsDevFeed
@@ -67,10 +67,9 @@ def _said(feeds: Sequence[PriceFeed], today: date) -> dict[str, Said]:
     found: dict[str, Said] = {}
     for feed in feeds:
         fetched: Fetched = feed.fetch(list(wanted.values()))
-        parse = parser_of(feed.name)
         for entry in fetched.entries:
             try:
-                stated = parse(entry.raw, wanted[entry.endpoint_id], today) if parse else ()
+                stated = stated_by(feed.name, entry.raw, wanted[entry.endpoint_id], today)
             except ProblemError as error:
                 print(f"{entry.endpoint_id}: {feed.name}: {error}")
                 continue

@@ -70,7 +70,7 @@ def main() -> None:
     try:
         app()
     except TokenArenaError as error:
-        print(f"tokenarena: {error}", file=sys.stderr)
+        _say(f"tokenarena: {error}")
         raise SystemExit(1) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -113,7 +113,9 @@ def _catalog_path(endpoints: Path | None) -> Path:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    from tokenarena_assets.report.terminal import plain_lines
+
+    print(plain_lines(text), file=sys.stderr, flush=True)
 
 
 @app.command(epilog="Example: tokenarena demo")

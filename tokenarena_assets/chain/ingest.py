@@ -18,8 +18,8 @@ from pathlib import Path
 import polars as pl
 
 from tokenarena_assets.chain.lines import probe_frame
-from tokenarena_assets.chain.rounds import catalog_rows, closed_rounds, round_row
-from tokenarena_assets.chain.tables import CATALOG_LOG, PROBE_LOG, ROUND_LOG
+from tokenarena_assets.chain.rounds import catalog_frame, closed_rounds, round_frame
+from tokenarena_assets.chain.tables import PROBE_LOG, ROUND_LOG
 from tokenarena_assets.errors import NoEvidenceError
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import DAMAGED, RawLine, read_lines
@@ -78,8 +78,8 @@ def write_probe_log(home: Home, day: date, path: Path) -> tuple[pl.DataFrame, pl
         read = _read_all(day, [found.log for found in rounds], Path(folder))
         _join(read, path)
     marks = pl.lit(home.is_rehearsal).alias("rehearsal_home")
-    round_log = ROUND_LOG.frame([round_row(day, found, each.rows) for found, each in zip(rounds, read, strict=True)])
-    catalog_log = pl.concat([CATALOG_LOG.frame(list(catalog_rows(day, found))) for found in rounds])
+    round_log = pl.concat([round_frame(day, found, each.rows) for found, each in zip(rounds, read, strict=True)])
+    catalog_log = pl.concat([catalog_frame(day, found) for found in rounds])
     return round_log.with_columns(marks).select(ROUND_LOG.column_names), catalog_log
 
 

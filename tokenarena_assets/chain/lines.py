@@ -131,8 +131,19 @@ def _estimates(data: bytes, record: ProbeRecord) -> tuple[int | None, int | None
     given, made = usage and usage.input_tokens, usage and usage.output_tokens
     if (given is not None and made is not None) or not is_billable(record.http_status):
         return _NO_ESTIMATE
-    tokens_in, tokens_out = estimated_tokens(json.loads(data))
+    try:
+        found = _loaded(data)
+    except (ValueError, RecursionError):  # msgspec does not look into fields that are of no use
+        return _NO_ESTIMATE
+    tokens_in, tokens_out = estimated_tokens(found)
     return (tokens_in if given is None else None), (tokens_out if made is None else None)
+
+
+def _loaded(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:  # a number of thousands of digits, or bytes that are no UTF-8
+        return json.loads(data.decode("utf-8", "replace"), parse_int=str)
 
 
 def problem_of(error: Exception) -> str:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from tokenarena_assets.chain.price_tables import PRICE_OBSERVATION
 from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.pricing.facts import ListedEndpoint, price_list
-from tokenarena_assets.pricing.feeds import PriceFeed, parser_of
+from tokenarena_assets.pricing.feeds import PriceFeed, stated_by
 from tokenarena_assets.pricing.observation import (
     CATALOG,
     PROVIDERS_OF_GENAI,
@@ -105,17 +105,14 @@ def _line_rows(day: date, line: PriceLine, wanted: Mapping[str, Wanted]) -> Iter
         "raw_file": line.file,
         "raw_line": line.line,
     }
-    parse = parser_of(line.feed)
-    problem = line.problem or (None if parse else f"unknown_feed: {line.feed}")
+    problem = line.problem
     stated: Sequence[Stated] = ()
-    if problem is None and parse is not None and line.raw is not None:
+    if problem is None:
         asked = wanted.get(str(line.endpoint_id)) or Wanted(str(line.endpoint_id))
         try:
-            stated = parse(line.raw, asked, day)
+            stated = stated_by(line.feed, line.raw or {}, asked, day)
         except ProblemError as error:
             problem = str(error)
-        except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
-            problem = f"unknown_form: {error!r}"
     if problem is not None:
         yield base | {"problem": problem, "observation_id": _identity(line.feed, line.file, line.line, "")}
         return

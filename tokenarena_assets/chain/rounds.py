@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
 from pydantic import ValidationError
 
 from tokenarena_assets.chain.lines import utc
+from tokenarena_assets.chain.tables import CATALOG_LOG, ROUND_LOG
+from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.pricing import ListPrice
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.rawlog import RoundFiles, is_being_written, logs_of
+from tokenarena_assets.storage.rawlog import RoundFiles, is_being_written, logs_of, manifest_path, seal_path
 
 
 def closed_rounds(home: Home, day: date) -> list[RoundFiles]:
@@ -25,8 +29,40 @@ def _moment(text: str | None) -> datetime | None:
     return None if text is None else utc(datetime.fromisoformat(text))
 
 
-def round_row(day: date, found: RoundFiles, rows: int) -> dict[str, Any]:
-    """A round as a row of `round_log`; `rows`: lines read from its file."""
+@contextmanager
+def _told(found: RoundFiles) -> Iterator[None]:
+    """Names the files of a round whose manifest or seal is JSON, but not of the form that a round writes."""
+    try:
+        yield
+    except (TypeError, ValueError, AttributeError, KeyError, ArithmeticError, pl.exceptions.PolarsError) as error:
+        names = [path(found.log, found.round_id).name for path in (manifest_path, seal_path)]
+        raise TokenArenaError(
+            f"{found.log.parent}: {names[0]} or {names[1]} is not of the form that a round writes: {error}",
+            mend="restore it from a backup or remove it",
+        ) from error
+
+
+def round_frame(day: date, found: RoundFiles, rows: int) -> pl.DataFrame:
+    """A round as `round_log`; `rows`: lines read from its file.
+
+    Raises:
+        TokenArenaError: its manifest or its seal is not of the form that a round writes.
+    """
+    with _told(found):
+        return ROUND_LOG.frame([_round_row(day, found, rows)])
+
+
+def catalog_frame(day: date, found: RoundFiles) -> pl.DataFrame:
+    """The endpoints that a round recorded, as `catalog_log`.
+
+    Raises:
+        TokenArenaError: its manifest is not of the form that a round writes.
+    """
+    with _told(found):
+        return CATALOG_LOG.frame(list(_catalog_rows(day, found)))
+
+
+def _round_row(day: date, found: RoundFiles, rows: int) -> dict[str, Any]:
     manifest, seal = found.manifest or {}, found.seal or {}
     options = manifest.get("options") or {}
     return {
@@ -56,8 +92,7 @@ def _state(found: RoundFiles, seal: dict[str, Any], rows: int) -> str:
     return str(seal.get("state", "unsealed"))
 
 
-def catalog_rows(day: date, found: RoundFiles) -> Iterator[dict[str, Any]]:
-    """The endpoints that a round recorded as rows of `catalog_log`."""
+def _catalog_rows(day: date, found: RoundFiles) -> Iterator[dict[str, Any]]:
     manifest = found.manifest or {}
     forecasts = {row["endpoint_id"]: row for row in manifest.get("forecast") or []}
     unready = manifest.get("not_ready") or {}

@@ -8,6 +8,8 @@ from typing import Any
 
 import dagster as dg
 
+from tokenarena_assets.report.terminal import plain_lines
+
 
 class _ProgressHandler(logging.Handler):
     def __init__(self, *, only_problems: bool) -> None:
@@ -20,7 +22,7 @@ class _ProgressHandler(logging.Handler):
         event = meta.get("dagster_event")
         line = self._user_line(record, meta) if event is None else self._event_line(event)
         if line:
-            print(line, file=sys.stderr, flush=True)
+            print(plain_lines(line), file=sys.stderr, flush=True)
 
     def _user_line(self, record: logging.LogRecord, meta: dict[str, Any]) -> str | None:
         text = str(meta.get("orig_message", record.getMessage()))

@@ -15,15 +15,19 @@ from tokenarena_assets.errors import ConfigError
 
 Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[str | int, ...]
+MAX_BYTES = 8 * 1024 * 1024  # sixty times the catalog of 195 real endpoints
+MAX_VALUES = 500_000  # with what each alias stands for: nine lines of aliases can stand for a billion values
 
 
 def load_yaml(path: Path, model: type[Model]) -> tuple[Model, dict[Location, int]]:
     """Read `path` as `model`; returns it with the line of every field.
 
     Raises:
-        ConfigError: unreadable file, broken YAML, a key given twice, or the first field that does not fit.
+        ConfigError: unreadable file or one too large, broken YAML, a key given twice, or the first field that is bad.
     """
     try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ConfigError(path, f"is larger than {MAX_BYTES // 2**20} MB", mend="give the file of a catalog")
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(path, "there is no such file", mend="check the path given") from None
@@ -31,8 +35,8 @@ def load_yaml(path: Path, model: type[Model]) -> tuple[Model, dict[Location, int
         raise ConfigError(path, f"cannot be read: {error}", mend="it must be a UTF-8 text file") from error
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+        lines = {} if root is None else _lines_of(path, root)
         data = yaml.safe_load(text)
-        lines = {} if root is None else dict(_lines(path, root, ()))
     except RecursionError:
         raise ConfigError(path, "nested too deep, or an alias holds itself", mend="write it flat") from None
     except yaml.YAMLError as error:
@@ -40,12 +44,26 @@ def load_yaml(path: Path, model: type[Model]) -> tuple[Model, dict[Location, int
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         line = mark.line + 1 if mark else None
         raise ConfigError(path, f"not valid YAML: {problem}", line=line, mend="check indentation and quotes") from error
+    except (ValueError, ArithmeticError, LookupError, AttributeError, TypeError) as error:
+        # What looks like a date or a number and is none, such as 2026-13-45, comes out of PyYAML as it is.
+        raise ConfigError(path, f"a value is not what it looks like: {error}", mend="put it in quotes") from None
     if root is None:
         raise ConfigError(path, "the file is empty", mend="see README.md for a five-line example")
     try:
         return model.model_validate(data), lines
     except ValidationError as error:
         raise _config_error(path, error, lines) from None
+
+
+def _lines_of(path: Path, root: yaml.Node) -> dict[Location, int]:
+    lines: dict[Location, int] = {}
+    for count, (location, line) in enumerate(_lines(path, root, ())):
+        if count > MAX_VALUES:
+            raise ConfigError(
+                path, f"stands for more than {MAX_VALUES} values", line=line, mend="write out what is meant"
+            )
+        lines[location] = line
+    return lines
 
 
 def _lines(path: Path, node: yaml.Node, at: Location) -> Iterator[tuple[Location, int]]:

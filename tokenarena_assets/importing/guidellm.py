@@ -41,7 +41,7 @@ def hint(first: Any) -> str | None:
 
 def read(document: Document, api: str) -> ToolFile:  # noqa: ARG001 - all adapters are called alike
     """Every request of every benchmark of the report, in the order in which they began."""
-    report = document.value
+    report = document.first
     found = [
         (group, entry)
         for run in report["benchmarks"]

@@ -16,6 +16,7 @@ from tokenarena_assets.importing.documents import Document, read_document
 from tokenarena_assets.importing.request import Speeds, ToolFile, ToolRequest, Unreadable
 from tokenarena_assets.importing.rows import Origin, record_of, unreadable_record
 from tokenarena_assets.importing.tools import ADAPTERS, adapter_of
+from tokenarena_assets.probing.apis.values import writable
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import RoundWriter, manifest_path, request_ids
 from tokenarena_assets.storage.rehearsal import require_kind
@@ -154,7 +155,9 @@ def _from_first_offset(entries: Sequence[ToolRequest | Unreadable]) -> list[Tool
 
 
 def _write(home: Home, part: _Part, endpoint: Endpoint) -> Imported:
-    name, version = part.document.path.name[:MAX_NAME], part.file.version
+    # What JSON and file systems let stand, and UTF-8 does not, must not stop the round when half of it is written.
+    name = writable(part.document.path.name[:MAX_NAME])
+    version = None if part.file.version is None else writable(part.file.version)
     sha256 = part.document.sha256
     origin = Origin(part.round_id, part.day, endpoint.endpoint_id, part.tool, version, name, sha256)
     requests = [entry for entry in part.entries if isinstance(entry, ToolRequest)]

@@ -19,6 +19,7 @@ from tokenarena_assets.probing.timing import Timing
 SUITE_PREFIX = "imported:"  # a suite for each tool: nothing is mixed with our own probes, or with another tool's
 HEADERS = re.compile(r"headers$|api_?key|authorization", re.IGNORECASE)
 LAST_SECOND = 86_399.0
+MAX_DEPTH = 100  # of what a tool wrote: a record that nests deeper cannot be read back
 SECRET = re.compile(r"\b(Bearer\s+)[^\s\"'\\]+|\bsk-[\w-]{16,}", re.IGNORECASE)
 
 
@@ -113,7 +114,7 @@ def _source(origin: Origin, line: int, cannot_tell: list[str]) -> dict[str, Any]
 
 def _request_id(origin: Origin, identity: str) -> str:
     # By the tool's own name for the request: two files of one run that tell of it make one row and a duplicate.
-    return hashlib.sha256(f"{origin.tool}|{identity}".encode()).hexdigest()[:24]
+    return hashlib.sha256(f"{origin.tool}|{identity}".encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
 def _midnight(day: date) -> datetime:
@@ -126,12 +127,14 @@ def _started_at(request: ToolRequest, day: date) -> datetime:
     return _midnight(day) + timedelta(seconds=min(request.offset_s or 0.0, LAST_SECOND))
 
 
-def evidence(value: Any) -> Any:
+def evidence(value: Any, depth: int = MAX_DEPTH) -> Any:
     """What a tool wrote, without what may hold a key; numbers that JSON cannot hold as their names."""
+    if depth == 0 and isinstance(value, Mapping | list):
+        return f"[left out: nested more than {MAX_DEPTH} levels deep]"
     if isinstance(value, Mapping):
-        return {name: evidence(entry) for name, entry in value.items() if not HEADERS.search(str(name))}
+        return {name: evidence(entry, depth - 1) for name, entry in value.items() if not HEADERS.search(str(name))}
     if isinstance(value, list):
-        return [evidence(entry) for entry in value]
+        return [evidence(entry, depth - 1) for entry in value]
     if isinstance(value, float) and not math.isfinite(value):
         return json.dumps(value)
     return SECRET.sub(r"\1[key removed]", value) if isinstance(value, str) else value

@@ -13,7 +13,7 @@ import certifi
 import httpx
 
 from tokenarena_assets.probing.digest import Digester
-from tokenarena_assets.probing.sse import EventTooLargeError, SseEvent, SseParser
+from tokenarena_assets.probing.sse import MAX_EVENTS, EventTooLargeError, SseEvent, SseParser
 from tokenarena_assets.probing.stream import StreamAccumulator
 from tokenarena_assets.probing.transport import Body, Phases, StampedTransport
 
@@ -278,6 +278,8 @@ class Reader:
 
     def _keep(self, stamp_ns: int, event: SseEvent) -> None:
         exchange = self._exchange
+        if len(exchange.frames) == MAX_EVENTS:
+            raise EventTooLargeError(f"more than {MAX_EVENTS} events")
         was_over = self._accumulator.result.done
         exchange.frames.append((stamp_ns, event.data))
         if self._accumulator.add(event) is not None:
@@ -295,5 +297,7 @@ class Reader:
             return
         exchange, result = self._exchange, self._accumulator.result
         exchange.frames.append((stamp_ns, self._document.decode("utf-8", "replace")))
-        self._accumulator.add_document(bytes(self._document))
-        exchange.event_ns += [stamp_ns] * (len(result.events) - len(exchange.event_ns))
+        try:
+            self._accumulator.add_document(bytes(self._document))
+        finally:
+            exchange.event_ns += [stamp_ns] * (len(result.events) - len(exchange.event_ns))

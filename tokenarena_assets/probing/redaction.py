@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tokenarena_assets.probing.record import ANSWERED
@@ -23,6 +23,7 @@ FROM_ENDPOINT = (
     "error_body",
     "frames",
 )
+ASSEMBLED = ("text", "reasoning", "tool_arguments")  # of what stands in the frames
 CUT_SHORT = ("error", "error_body")
 LEAST_OF_A_KEY = 4  # of a key that was cut, so many characters are taken for a part of it
 
@@ -31,7 +32,7 @@ def redacted(record: dict[str, Any], secret: str | None) -> dict[str, Any]:
     """The record without `secret`, each of its characters as it is or as JSON and URLs escape it."""
     if not secret:
         return record
-    written = re.compile("".join(_any_form(character) for character in secret))
+    written = re.compile(_any_form(secret[0], r"(?<!\\)") + "".join(_any_form(character) for character in secret[1:]))
 
     def clean(value: Any) -> Any:
         if isinstance(value, str):
@@ -43,7 +44,15 @@ def redacted(record: dict[str, Any], secret: str | None) -> dict[str, Any]:
         return value
 
     cleaned = {name: clean(record[name]) for name in FROM_ENDPOINT}
+    frames = record["frames"] or ()
+    if _count(written, [record[name] for name in ASSEMBLED]) > _count(written, [data for _, data in frames]):
+        # Spread over events, or with its letters escaped: whoever puts the frames together has it again.
+        cleaned["frames"] = [[stamp, "[key removed]"] for stamp, _ in frames]
     return record | cleaned | {name: _without_start_of(secret, cleaned[name]) for name in CUT_SHORT}
+
+
+def _count(written: re.Pattern[str], texts: Iterable[Any]) -> int:
+    return sum(len(written.findall(text)) for text in texts if isinstance(text, str))
 
 
 def without_account(record: dict[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
@@ -79,8 +88,9 @@ def _without_start_of(secret: str, text: Any) -> Any:
     return text
 
 
-def _any_form(character: str) -> str:
+def _any_form(character: str, run_starts: str = "") -> str:
+    # A match begins where a run of backslashes does: tried at each of them, a long run would be read as often.
     if character.isalnum() or character in "-_.~":
         return re.escape(character)  # which need no escape anywhere
     code = f"{ord(character):02x}"
-    return rf"(?:\\*{re.escape(character)}|\\+u00(?i:{code})|%(?i:{code}))"
+    return rf"(?:{run_starts}\\*{re.escape(character)}|{run_starts}\\+u00(?i:{code})|%(?i:{code}))"

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
+MAX_EVENTS = 200_000  # of one answer: more than any real one has, and far fewer than empty ones fit into its bytes
 SLICE_BYTES = 64 * 1024  # a longer read is taken in slices, so that what is refused was never copied whole
 BOM = b"\xef\xbb\xbf"
 BETWEEN_DOCUMENTS = re.compile(r"[\s,\[\]]*")
@@ -15,7 +16,7 @@ DECODER = json.JSONDecoder()
 
 
 class EventTooLargeError(ValueError):
-    """An event, or a line of one, is larger than the limit."""
+    """An event, or a line of one, is larger than the limit, or there are more of them."""
 
 
 class SseEvent(NamedTuple):

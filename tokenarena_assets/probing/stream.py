@@ -15,7 +15,7 @@ from tokenarena_assets.probing.apis import adapter_for
 from tokenarena_assets.probing.apis.adapter import Channel, Reading, Usage
 from tokenarena_assets.probing.apis.finish import FinishClass, finish_class_of
 from tokenarena_assets.probing.apis.values import alternatives_of, error_text, shallow, writable
-from tokenarena_assets.probing.sse import EventTooLargeError, SseEvent, SseParser, json_documents
+from tokenarena_assets.probing.sse import MAX_EVENTS, EventTooLargeError, SseEvent, SseParser, json_documents
 
 # A thought that a model writes into its answer, at its very beginning; one that is cut off has no end.
 INLINE_THOUGHT = re.compile(r"\s*<(think|thinking|thought)>(.*?)(?:</\1>|\Z)\s*", re.DOTALL)
@@ -125,8 +125,14 @@ class StreamAccumulator:
         return index
 
     def add_document(self, body: bytes) -> None:
-        """Take a whole body that is JSON: an answer that was not streamed, or an error; its objects are the events."""
-        for document in json_documents(body.decode("utf-8-sig", "replace")):
+        """Take a whole body that is JSON: an answer that was not streamed, or an error; its objects are the events.
+
+        Raises:
+            EventTooLargeError: it has more objects than an answer may have events; those before are taken.
+        """
+        for count, document in enumerate(json_documents(body.decode("utf-8-sig", "replace"))):
+            if count == MAX_EVENTS:
+                raise EventTooLargeError(f"more than {MAX_EVENTS} events")
             self.add(SseEvent(document))
 
     def _read(self, index: int, event: dict[str, Any], name: str) -> None:
@@ -178,10 +184,11 @@ class StreamAccumulator:
     def _merge_usage(self, block: dict[str, Any]) -> None:
         # Counts are cumulative: the last one of each name holds, and a null takes nothing back.
         if self._usage is None:
-            self._usage = block
+            self._usage = dict(block)  # our own: it grows in place, for a copy an event would be quadratic
         else:
-            news = {name: value for name, value in block.items() if value is not None or name not in self._usage}
-            self._usage = self._usage | news
+            for name, value in block.items():
+                if value is not None or name not in self._usage:
+                    self._usage[name] = value
 
     def finish(self) -> StreamResult:
         """The result, with its texts."""

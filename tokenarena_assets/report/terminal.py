@@ -32,11 +32,29 @@ ROOMY_COLUMNS = 140  # all columns
 FULL_COLUMNS = 120  # all that most tables need
 UNBROKEN_COLUMNS = 80  # figures stay whole
 UNBOUND_COLUMNS = 100_000
+FORMULA_STARTS = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\n",
+    "\uff1d",
+    "\uff0b",
+    "\uff0d",
+    "\uff20",
+)  # the last are full-width
 
 
 def plain(value: object) -> str:
     """Text with every control, format and direction character made visible."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
+
+
+def plain_lines(text: str) -> str:
+    """:func:`plain` of each line: the line ends stay."""
+    return "\n".join(plain(line) for line in text.split("\n"))
 
 
 def terminal() -> Console:
@@ -51,13 +69,18 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], title:
     """Print a table; numbers to the right. In a pipe or a file each row is one line, however wide."""
     console = terminal()
     shown = Table(
-        title=title, title_justify="left", header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+        title=None if title is None else Text(plain(title)),
+        title_justify="left",
+        header_style="bold",
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
     )
     for index, header in enumerate(headers):
         numeric = bool(rows) and all(
             isinstance(row[index], int | float | Decimal) or row[index] is None for row in rows
         )
-        shown.add_column(header, justify="right" if numeric else "left", overflow="fold")
+        shown.add_column(Text(plain(header)), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         shown.add_row(*(Text("" if cell is None else plain(cell)) for cell in row))
     console.print(shown)
@@ -149,7 +172,13 @@ def _plain_json(value: object) -> object:
 
 
 def print_csv(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print CSV."""
+    """Print CSV. Text that a spreadsheet would run as a formula gets a `'` before it; JSON has it as it is."""
     writer = csv.writer(sys.stdout)
-    writer.writerow(headers)
-    writer.writerows(rows)
+    writer.writerows([_csv_cell(cell) for cell in row] for row in (headers, *rows))
+
+
+def _csv_cell(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    told = plain(value) if sys.stdout.isatty() else value
+    return f"'{told}" if told.startswith(FORMULA_STARTS) else told

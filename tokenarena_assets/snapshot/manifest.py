@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import zlib
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
@@ -23,6 +24,7 @@ TABLES = "tables"
 SCHEMA_VERSION = 1
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 MAX_FILES = 1_000_000
+MAX_NAME_BYTES = 255  # of a file, on the file systems there are
 MAX_UNPACKED_BYTES = 64 * 1024**3  # of one compressed raw file
 READ_BYTES = 1 << 20
 MAX_RATIO = 2000  # zstd of a log that repeats itself stays far under it
@@ -113,11 +115,15 @@ def _require_day(path: Path, day: str) -> None:
 def _require_inside(manifest: Path, text: str) -> None:
     pure = PurePosixPath(text)
     bad = pure.is_absolute() or ".." in pure.parts or pure.as_posix() != text or text == MANIFEST
-    if bad or not all(part.isprintable() and set(part).isdisjoint("\\:'\"") for part in pure.parts):
+    if bad or not all(_is_plain(part) for part in pure.parts):
         raise SnapshotError(
             f"{manifest}: files: the path {text!r} is not fit: it must lie inside the folder and be plain",
             mend="do not trust this folder",
         )
+
+
+def _is_plain(name: str) -> bool:
+    return name.isprintable() and set(name).isdisjoint("\\:'\"") and len(name.encode()) <= MAX_NAME_BYTES
 
 
 def verify(folder: Path, manifest: Manifest) -> list[Problem]:
@@ -132,7 +138,7 @@ def verify(folder: Path, manifest: Manifest) -> list[Problem]:
         if path.is_symlink():
             if name not in listed:
                 problems.append(Problem(name, "is a link; nothing in a snapshot is"))
-        elif path.is_file() and name != MANIFEST and name not in listed:
+        elif not path.is_dir() and name != MANIFEST and name not in listed:
             problems.append(Problem(name, "is not in the manifest"))
     return problems
 
@@ -175,7 +181,7 @@ def unpacked_size(path: Path, most: int) -> int:
                 size += len(data)
                 if size > most:
                     break
-    except (zstandard.ZstdError, EOFError, OSError):
+    except (zstandard.ZstdError, zlib.error, EOFError, OSError):
         pass
     return size
 

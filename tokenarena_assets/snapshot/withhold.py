@@ -25,6 +25,7 @@ from tokenarena_assets.retention.texts import (
     take_frames,
     take_texts,
 )
+from tokenarena_assets.storage.rawlog import encoded
 
 GOLD_AFTER_DAYS = 30
 FRESH_SUITES = ("quality_math", "quality_code")
@@ -55,10 +56,20 @@ def redact_line(line: bytes, day: date, policy: Policy) -> bytes:
     try:
         record = orjson.loads(line)
     except ValueError:
-        # Not readable before and not readable after: the same reason to be set aside.
-        return _sealed(line) if policy.texts and line else line
+        record = None
     if not isinstance(record, dict):
-        return _sealed(line) if policy.texts else line
+        # Not readable before and not readable after: the same reason to be set aside. Its suite stands before its item.
+        suites = [suite for suite in (*FRESH_SUITES, *OWN_SUITES) if policy.gold_is_withheld(suite, day)]
+        kept_back = policy.texts or any(f'"{suite}"'.encode() in line for suite in suites)
+        return _sealed(line) if kept_back and line else line
+    try:
+        return _redacted(record, day, policy) or line
+    except (TypeError, ValueError, RecursionError):  # nested deeper than can be written, and than the chain reads
+        return _sealed(line)
+
+
+def _redacted(record: dict[str, Any], day: date, policy: Policy) -> bytes | None:
+    """The record as it is published; None where nothing of it is withheld."""
     gold = policy.gold_is_withheld(_text(record.get("suite")), day)
     texts = policy.texts or record.get("suite") in OWN_SUITES
     withheld: dict[str, dict[str, Any]] = {}
@@ -70,7 +81,7 @@ def redact_line(line: bytes, day: date, policy: Policy) -> bytes:
             if name in item:
                 item[name] = empty
                 withheld[f"item.{name}"] = {}
-    return orjson.dumps(record | {"withheld": withheld}) if withheld else line
+    return encoded(record | {"withheld": withheld}) if withheld else None
 
 
 def _sealed(line: bytes) -> bytes:

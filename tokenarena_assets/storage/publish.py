@@ -23,6 +23,9 @@ from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake, lake_of, versioned_lake_of
 from tokenarena_assets.storage.tables import TableSpec
 
+# What a query of a reader may take: of the machine's memory, and of its disk when that is not enough.
+MEMORY_SHARE, MAX_SPILL = "50%", "16GB"
+
 
 def publish(home: Home, specs: Sequence[TableSpec], *, anew: bool = False) -> dict[str, int]:
     """Build the database of all days in the lake and put it in place; rows by table.
@@ -171,6 +174,8 @@ def _connect(database: Path, lake: Lake, spill: Path) -> duckdb.DuckDBPyConnecti
     connection = lake.engine()
     try:
         connection.execute("set timezone = 'UTC'")
+        connection.execute(f"set memory_limit = '{MEMORY_SHARE}'")
+        connection.execute(f"set max_temp_directory_size = '{MAX_SPILL}'")
         connection.execute(f"attach {_text(str(database))} as tokenarena (read_only)")
         connection.execute("use tokenarena")
         connection.execute(f"set temp_directory = {_text(str(spill))}")
@@ -196,6 +201,7 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+MAX_ROWS = 2_000_000  # all of them are held in memory at once
 READING = frozenset({"SELECT", "EXPLAIN", "PRAGMA", "RELATION", "CALL"})
 # DuckDB runs a COPY under EXPLAIN ANALYZE and in a common table expression, and the lake is within its reach.
 COPY = re.compile(r"(?i)\bcopy\b")
@@ -205,7 +211,8 @@ def run_query(connection: duckdb.DuckDBPyConnection, text: str) -> tuple[list[st
     """Column names and rows of the one query in `text`.
 
     Raises:
-        TokenArenaError: not exactly one statement, one that does not only read, or one that DuckDB refuses.
+        TokenArenaError: not exactly one statement, one that does not only read, one that DuckDB refuses or for which
+            memory is short, or more than :data:`MAX_ROWS` rows.
     """
     try:
         statements = connection.extract_statements(text)
@@ -225,6 +232,9 @@ def run_query(connection: duckdb.DuckDBPyConnection, text: str) -> tuple[list[st
         )
     try:
         cursor = connection.execute(text)
-        return [str(column[0]) for column in cursor.description or []], cursor.fetchall()
+        rows = cursor.fetchmany(MAX_ROWS + 1)
     except duckdb.Error as error:
         raise TokenArenaError(f"the query failed: {error}") from None
+    if len(rows) > MAX_ROWS:
+        raise TokenArenaError(f"the query has more than {MAX_ROWS:,} rows", mend="add a filter, or: limit 1000000")
+    return [str(column[0]) for column in cursor.description or []], rows

@@ -35,8 +35,9 @@ CERTIFICATES_SUFFIX, MANIFEST_SUFFIX, SEAL_SUFFIX = ".certificates.jsonl", ".man
 ZSTD_MAGIC, GZIP_MAGIC = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
 UNREADABLE, DAMAGED = "unreadable_file", "damaged_file"
 MAX_LINE_BYTES = 128 * 1024 * 1024  # more than the largest response makes, control characters written as \u0001
-COMPRESSED_READ_BYTES = 16 * 1024
 READ_BYTES = 128 * 1024
+PACKED_STEP_BYTES = 1024  # a hostile frame makes 32 MB of so much, and half a gigabyte of sixteen times that
+UNPACKED_READ_BYTES = 16 * 1024
 SEAL_PIECE_BYTES = 4 * 1024 * 1024
 
 
@@ -196,7 +197,7 @@ def open_plain(path: Path) -> IO[bytes]:
     with path.open("rb") as file:
         magic = file.read(len(ZSTD_MAGIC))
     if magic == ZSTD_MAGIC or (path.name.endswith(".zst") and not magic.startswith(GZIP_MAGIC)):
-        return io.BufferedReader(_ZstdFrames(path), buffer_size=COMPRESSED_READ_BYTES)
+        return io.BufferedReader(_ZstdFrames(path), buffer_size=UNPACKED_READ_BYTES)
     if magic.startswith(GZIP_MAGIC) or path.name.endswith(".gz"):
         if not magic:
             raise EOFError("the file is empty")
@@ -218,7 +219,7 @@ class _ZstdFrames(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         while not self._ready:
-            data = self._frame.unused_data or self._file.read(COMPRESSED_READ_BYTES)
+            data = self._frame.unused_data or self._file.read(PACKED_STEP_BYTES)
             if not data:
                 if self._in_frame:
                     raise EOFError("the file ends inside a zstd frame")

@@ -11,7 +11,8 @@ from tokenarena_assets.suites.reasoning import without_reasoning
 
 MAX_ANSWER = 200_000  # characters of an answer that are looked at, from its end
 
-_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+#.-]*)[^\n`]*$", re.MULTILINE)
+# Possessive (`++`): what was taken is never given back, or a line of n marks would be tried n times.
+_FENCE = re.compile(r"^[ \t]*+(`{3,}+|~{3,}+)[ \t]*+([\w+#.-]*+)[^\n`]*+$", re.MULTILINE)
 _PYTHON = frozenset({"python", "python3", "py", "py3", "python2"})
 _CODE_LINE = re.compile(
     r"(?:from\s+[\w.]+\s+import\b|import\s+\w|def\s+\w+\s*[(\[]|async\s+def\s|class\s+\w+\s*[:(]|@\w)"

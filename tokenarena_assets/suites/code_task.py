@@ -42,7 +42,7 @@ class CodeTask:
         """The task that `to_json` wrote; raises CodeTaskError."""
         try:
             found = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise CodeTaskError(f"not JSON: {error}", mend=MEND) from None
         if not isinstance(found, dict):
             raise CodeTaskError("not an object", mend=MEND)

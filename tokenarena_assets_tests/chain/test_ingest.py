@@ -311,3 +311,12 @@ def test_what_a_broken_answer_may_have_cost_is_told_by_its_characters(
 def test_tokens_written_to_a_cache_come_from_the_record() -> None:
     assert row(RECORD)["cache_write_tokens"] is None  # an old record has none
     assert row(RECORD | {"usage": RECORD["usage"] | {"cache_write_tokens": 7}})["cache_write_tokens"] == 7
+
+
+@pytest.mark.parametrize("more", [b"9" * 5000, b"[" * 900 + b"]" * 900, b'"\xff"'])
+def test_what_python_reads_unwillingly_in_a_field_of_no_use_stops_no_day(more: bytes) -> None:
+    record = RECORD | {"usage": None, "request": {"body": {"messages": []}}}
+    line = json.dumps(record).encode()[:-1] + b', "more": ' + more + b"}"
+    row = probe_row(DAY, RawLine("round=r0.jsonl.zst", 5, line))
+    assert row["problem"] is None
+    assert row["estimated_input_tokens"] == 8  # half of {"messages": []}

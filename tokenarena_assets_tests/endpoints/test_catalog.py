@@ -316,3 +316,27 @@ def test_the_tier_of_a_family_is_the_same_for_all_its_endpoints(tmp_path: Path) 
     assert "the same tier" in str(error.mend)
     for wrong in ("quality_tier: huge", "quality_items: 0", "quality_items: 101", "quality_output_tokens: 0"):
         refusal(tmp_path, FIVE_LINES + f"    {wrong}\n")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("2026-13-45", "2026-02-30T25:61:61Z", "2001-01-01 01:01:01 +99:99", "0x_", "9" * 5000, '!!int ""', "!!int +"),
+        *("!!float x", "!!bool x", "!!timestamp x"),
+    ],
+)
+def test_what_looks_like_a_value_and_is_none_is_named(tmp_path: Path, value: str) -> None:
+    error = refusal(tmp_path, FIVE_LINES + f"    note: {value}\n")
+    assert "a value is not what it looks like" in str(error)
+
+
+def test_aliases_that_stand_for_a_billion_values_are_refused(tmp_path: Path) -> None:
+    levels = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10)]
+    error = refusal(tmp_path, "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(levels))
+    assert "stands for more than" in str(error)
+    assert error.line
+
+
+def test_an_alias_that_holds_itself_and_a_file_too_large_are_refused(tmp_path: Path) -> None:
+    assert "nested too deep" in str(refusal(tmp_path, "endpoints: &a [*a]\n"))
+    assert "larger than 8 MB" in str(refusal(tmp_path, "#" * (8 * 2**20 + 1)))

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tokenarena_assets.chain.lines import probe_frame
 from tokenarena_assets.errors import ConfigError, TokenArenaError
 from tokenarena_assets.importing import TOOLS
 from tokenarena_assets.importing.documents import read_document
@@ -21,7 +22,7 @@ from tokenarena_assets.importing.rows import evidence
 from tokenarena_assets.importing.tools import ADAPTERS, adapter_of
 from tokenarena_assets.probing.record import ProbeRecord
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.rawlog import RoundWriter, read_lines, rounds_of
+from tokenarena_assets.storage.rawlog import RawLine, RoundWriter, encoded, read_lines, rounds_of
 from tokenarena_assets_tests.importing.files import ALL, DAY, ENDPOINT, FIXTURES, entries, imported, records, written
 
 AIPERF, AIPERF_RAW = "aiperf-faults/profile_export.jsonl", "aiperf-faults/profile_export_raw.jsonl"
@@ -243,6 +244,23 @@ def test_keys_are_not_taken_along(home: Home, tmp_path: Path) -> None:
     (outcome,) = imported(home, "aiperf", written(tmp_path, "profile_export_raw.jsonl", json.dumps(record)))
     assert "very-secret" not in json.dumps(records(outcome))
     assert outcome.version == "0.13.0", "which its User-Agent told"
+
+
+def test_halves_of_surrogate_pairs_and_deep_nesting_are_no_reason_to_stop_half_way(home: Home, tmp_path: Path) -> None:
+    record = json.loads((FIXTURES / AIPERF_RAW).read_text().splitlines()[0])
+    record["metadata"]["x_request_id"] = "\ud800"
+    record["request_headers"]["User-Agent"] = "aiperf/\ud800"
+    record["payload"]["deep"] = json.loads("[" * 800 + "]" * 800)
+    (outcome,) = imported(home, "aiperf", written(tmp_path, "profile_export_raw.jsonl", json.dumps(record)))
+    (row,) = records(outcome)
+    assert "nested more than 100 levels deep" in json.dumps(row["tool_record"])
+    assert probe_frame(outcome.day, [RawLine("f", 1, encoded(row))])["problem"].to_list() == [None]
+
+
+def test_a_report_among_other_lines_of_json(home: Home, tmp_path: Path) -> None:
+    report = json.dumps(json.loads((FIXTURES / "guidellm-fleet.json").read_text()))
+    (outcome,) = imported(home, "guidellm", written(tmp_path, "report.json", report + "\n{torn"))
+    assert outcome.records > 0
 
 
 JSON = st.recursive(

@@ -562,3 +562,14 @@ def test_a_connection_left_open_after_the_end_does_not_hold_the_exchange(run: Ru
     ended = run(main())
     assert ended.kind is None
     assert ended.accumulator.finish().text == "Once upon"
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_more_events_than_the_limit(run: Run, monkeypatch: pytest.MonkeyPatch, streamed: bool) -> None:
+    for place in ("exchange", "stream"):
+        monkeypatch.setattr(f"tokenarena_assets.probing.{place}.MAX_EVENTS", 3)
+    body = EVENTS[1] * 9 if streamed else b"[" + b",".join([b"{}"] * 9) + b"]"
+    kind = "text/event-stream" if streamed else "application/json"
+    ended = run(over(always(whole(body, content_type=kind)), streamed=streamed))
+    assert ended.exchange.failure == ("too_large", "more than 3 events")
+    assert len(ended.accumulator.result.events) == len(ended.exchange.event_ns) == 3

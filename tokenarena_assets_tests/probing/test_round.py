@@ -284,3 +284,21 @@ def test_progress_is_told_after_each_record(home: Home, server: MisbehavingServe
     run_round(home, plan, urls, limits=QUICK, progress=lambda *step: told.append(step))
     assert [(suite, done, of) for suite, done, of, _ in told] == [("speed", n, 4) for n in (1, 2, 3, 4)]
     assert told[-1][3] == 2
+
+
+@pytest.mark.parametrize("pieces", [["Your key is sk-", "test-", "vexq!"], [r"Your key is \u0073k-test-vexq!"]])
+def test_a_key_that_is_spread_over_events_cannot_be_put_together_again(pieces: list[str]) -> None:
+    frames = [[at, f'{{"text": "{piece}"}}'] for at, piece in enumerate(pieces)]
+    record = dict.fromkeys(FROM_ENDPOINT) | {"text": "Your key is sk-test-vexq!", "frames": frames}
+    kept = redacted(record, "sk-test-vexq")
+    assert kept["text"] == "Your key is [key removed]!"
+    assert kept["frames"] == [[at, "[key removed]"] for at in range(len(pieces))]
+    untouched = record | {"text": "Your key is no business of mine."}
+    assert redacted(untouched, "sk-test-vexq")["frames"] == frames
+
+
+def test_a_run_of_backslashes_is_read_once() -> None:
+    run_of_them = "\\" * 1_000_000  # tried at each of them, 10 ** 12 steps
+    record = dict.fromkeys(FROM_ENDPOINT) | {"text": run_of_them + "+k", "error": "\\%2bk"}
+    assert redacted(record, "+k")["text"] == "[key removed]"
+    assert redacted(record, "+k")["error"] == "\\[key removed]"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.probing import StreamResult, parse_stream, sse
-from tokenarena_assets.probing.sse import SseEvent
+from tokenarena_assets.probing.sse import EventTooLargeError, SseEvent
 from tokenarena_assets.probing.stream import StreamAccumulator
 from tokenarena_assets_tests.servers.misbehaving import WORDS, Answer, chunk, data, joined
 
@@ -494,3 +494,26 @@ def test_an_event_of_50_mb_is_refused_and_recorded() -> None:
     result = parse_stream(chunks())
     assert (result.text, len(result.events)) == ("kept", 1)
     assert result.error == f"event too large: a line of more than {sse.MAX_EVENT_BYTES} bytes"
+
+
+def test_usage_that_grows_with_every_event_is_not_copied_with_every_event() -> None:
+    accumulator, count = StreamAccumulator("openai_chat"), 60_000  # a copy each would be 2 * 10 ** 9 entries
+    for number in range(count):
+        accumulator.add(SseEvent(f'{{"choices": [], "usage": {{"n{number}": 1}}}}'))
+    usage = accumulator.finish().usage
+    assert usage is not None
+    assert len(usage.raw) == count
+
+
+def test_log_probabilities_of_many_choices_are_not_copied_with_every_choice() -> None:
+    choice = '{"logprobs": {"content": [{"token": "a", "logprob": -1}]}}'
+    event = '{"choices": [' + ",".join([choice] * 60_000) + "]}"
+    assert len(parse_stream([b"data: " + event.encode() + b"\n\n"]).logprobs) == 60_000
+
+
+def test_a_body_of_more_objects_than_an_answer_has_events_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tokenarena_assets.probing.stream.MAX_EVENTS", 3)
+    accumulator = StreamAccumulator("openai_chat")
+    with pytest.raises(EventTooLargeError, match="more than 3 events"):
+        accumulator.add_document(b"[" + b",".join([b"{}"] * 4) + b"]")
+    assert len(accumulator.result.events) == 3

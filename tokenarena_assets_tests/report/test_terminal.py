@@ -106,3 +106,24 @@ def test_json_keeps_dates_decimals_and_hostile_text(capsys: pytest.CaptureFixtur
 def test_csv_keeps_commas_quotes_and_line_ends(capsys: pytest.CaptureFixture[str]) -> None:
     print_csv(["a", "b"], [['x, "y"\nz', 1], [None, Decimal("0.1")]])
     assert list(csv.reader(io.StringIO(capsys.readouterr().out))) == [["a", "b"], ['x, "y"\nz', "1"], ["", "0.1"]]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"])
+def test_csv_has_no_text_that_a_spreadsheet_would_run(capsys: pytest.CaptureFixture[str], start: str) -> None:
+    print_csv([f"{start}h"], [[f"{start}cmd|' /C calc'!A0"], [-1.5], [Decimal(-2)], ["a-b"]])
+    rows = list(csv.reader(io.StringIO(capsys.readouterr().out, newline="")))
+    assert rows == [[f"'{start}h"], [f"'{start}cmd|' /C calc'!A0"], ["-1.5"], ["-2"], ["a-b"]]
+
+
+def test_csv_on_a_terminal_cannot_steer_it(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    print_csv(["a"], [["\x1b]0;owned\x07"]])
+    assert capsys.readouterr().out.split() == ["a", r"\x1b]0;owned\x07"]
+
+
+def test_headers_and_titles_are_no_markup_either(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(["[red]h\x1b[0m"], [["a"]], title="[bold]t\x1b]")
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed
+    assert r"[red]h\x1b[0m" in printed
+    assert r"[bold]t\x1b]" in printed

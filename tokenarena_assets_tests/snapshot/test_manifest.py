@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
+import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,14 @@ from typing import Any
 import pytest
 import zstandard
 
-from tokenarena_assets.snapshot.manifest import MANIFEST, SnapshotError, evidence_of, read_manifest, verify
+from tokenarena_assets.snapshot.manifest import (
+    MANIFEST,
+    SnapshotError,
+    evidence_of,
+    read_manifest,
+    unpacked_size,
+    verify,
+)
 
 
 def entry(path: str, data: bytes, **given: Any) -> dict[str, Any]:
@@ -137,3 +147,31 @@ def test_files_that_unpack_to_more_than_they_say_are_refused(
     (problem,) = verify(folder, read_manifest(folder))
     assert problem.path == "bomb.jsonl.zst"
     assert message in problem.what
+
+
+def test_a_broken_compressed_file_has_a_problem_and_no_traceback(make: Callable[..., Path]) -> None:
+    broken = gzip.compress(b"line\n" * 1000)[:-20] + b"\xff" * 20
+    folder = make(entry("log.jsonl.gz", broken, unpacked_bytes=5000))
+    (folder / "log.jsonl.gz").write_bytes(broken)
+    (problem,) = verify(folder, read_manifest(folder))
+    assert "unpacks to" in problem.what
+
+
+def test_a_small_file_that_unpacks_to_gigabytes_takes_little_memory(tmp_path: Path) -> None:
+    # Blocks of one byte, 128 KiB times each, of which a compressor never makes as many: RFC 8878, 3.1.1.2.
+    block = ((128 * 1024 << 3) | 0b10).to_bytes(3, "little") + b"\0"
+    path = tmp_path / "bomb.jsonl.zst"
+    path.write_bytes(b"\x28\xb5\x2f\xfd\x00" + bytes([7 << 3]) + block * 30_000)
+    tracemalloc.start()
+    try:
+        assert unpacked_size(path, 1_000_000) > 1_000_000
+        assert tracemalloc.get_traced_memory()[1] < 100 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_pipe_that_is_not_listed_is_named_and_not_read(make: Callable[..., Path]) -> None:
+    folder = make()
+    os.mkfifo(folder / "pipe")
+    found = {each.path: each.what for each in verify(folder, read_manifest(folder))}
+    assert found["pipe"] == "is not in the manifest"

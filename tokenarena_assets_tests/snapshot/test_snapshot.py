@@ -114,7 +114,9 @@ def test_elsewhere_the_tables_come_out_the_same(materialized: Materialized, tmp_
     folder = tmp_path / "other" / "machine"
     folder.parent.mkdir()
     (tmp_path / "made").rename(folder)
-    found = recompute(evidence_of(folder), None, tmp_path / "again", quiet)
+    evidence = evidence_of(folder)
+    (folder / "tokenarena.duckdb").write_bytes(b"not opened: its views would run as whoever does")
+    found = recompute(evidence, None, tmp_path / "again", quiet)
     assert [(each.table, each.examples, each.problem) for each in found.tables if not each.same] == []
     assert found.same
     assert "graded_answers" in found.taken  # said, not hidden: no gold answer is in the folder
@@ -145,6 +147,19 @@ def test_a_cell_is_explained_from_the_folder_alone(published: Path, materialized
         row = explainer.row("leaderboard", "chat", name, {})
         found = explainer.cell("leaderboard", row, "quality", 1)
     assert found["probes"]["shown"][0]["file_state"] == "published without some of its content"
+
+
+def test_the_database_of_a_snapshot_is_never_opened(
+    published: Path, materialized: Materialized, tmp_path: Path
+) -> None:
+    """Its views would run as whoever opens it; `test_elsewhere_the_tables_come_out_the_same` recomputes without it."""
+    folder = tmp_path / "copied"
+    shutil.copytree(published, folder)
+    evidence = evidence_of(folder)
+    (folder / "tokenarena.duckdb").write_bytes(b"no database")
+    with Explainer(evidence, materialized.days[-1]) as explainer:
+        name = evidence.tables.read("leaderboard", explainer.day)["endpoint_id"].sort()[0]
+        assert explainer.cell("leaderboard", explainer.row("leaderboard", "chat", name, {}), "quality", 1)["probes"]
 
 
 @pytest.mark.timeout(600)

@@ -105,3 +105,25 @@ def test_published_lines_give_the_published_table(real_round: RealRound, policy:
     if policy.gold_from:
         fresh = expected.filter(pl.col("suite").str.starts_with("quality_"))
         assert set(fresh["gold"]) == {""}
+
+
+def test_a_torn_line_of_an_own_item_does_not_go_out() -> None:
+    torn = line(suite="own")[:-20]
+    assert b"Answer" not in redact_line(torn, DAY, NOTHING)
+    assert redact_line(line(suite="speed")[:-20], DAY, GOLD) == line(suite="speed")[:-20]
+
+
+@pytest.mark.parametrize("name", ["text", "reasoning", "tool_arguments", "error_body", "frames", "tool_record"])
+@pytest.mark.parametrize("value", ["secret", ["secret"], {"output": ["secret"]}])
+def test_texts_go_whatever_their_type_and_whoever_wrote_them(name: str, value: Any) -> None:
+    published = redact_line(line(**{name: value}), DAY, TEXTS)
+    assert b"secret" not in published
+    assert json.loads(published)["withheld"][name]["length"] > 0
+
+
+def test_what_nests_too_deep_to_be_written_again_leaves_its_hash_alone() -> None:
+    deep = b'{"suite": "own", "text": "secret", "more": ' + b"[" * 1000 + b"]" * 1000 + b"}"
+    assert (
+        redact_line(deep, DAY, NOTHING)
+        == f"withheld: sha256 {hashlib.sha256(deep).hexdigest()}, {len(deep)} bytes".encode()
+    )

@@ -525,3 +525,25 @@ def test_a_model_runs_unchanged_in_a_shell_over_the_database(
     assert headers == list(model.spec.column_names)
     assert computed == stored
     assert computed
+
+
+def test_what_a_query_may_take_is_bounded(reader: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_force = run_query(
+        reader, "select name, value from duckdb_settings() where name like '%memory_limit%' order by 1"
+    )
+    limits = dict(in_force[1])
+    with duckdb.connect() as usual:
+        by_default = usual.execute("select value from duckdb_settings() where name = 'memory_limit'").fetchone()
+    assert limits["memory_limit"] != by_default[0]
+    monkeypatch.setattr("tokenarena_assets.storage.publish.MAX_ROWS", 3)
+    assert len(run_query(reader, "from range(3)")[1]) == 3
+    with pytest.raises(TokenArenaError, match="more than 3 rows"):
+        run_query(reader, "from range(10_000_000_000)")
+
+
+def test_no_variable_of_the_environment_can_be_read(
+    reader: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CANARY_KEY", "sk-canary")
+    with pytest.raises(TokenArenaError, match="the query failed"):
+        run_query(reader, "select getenv('CANARY_KEY')")

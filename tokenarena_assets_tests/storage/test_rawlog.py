@@ -425,6 +425,24 @@ def test_a_broken_manifest_is_named(home: Home, content: str) -> None:
         found.manifest  # noqa: B018 - it is read when it is asked for
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"started_at": 5}, {"started_at": "soon"}, {"endpoints": ["x"]}, {"endpoints": 3}, {"not_ready": 7}]
+)
+def test_a_manifest_of_another_form_is_named(home: Home, wrong: dict[str, Any]) -> None:
+    path = _day_file(home, ".zst", FORMS[".zst"](_line(_good_record())))
+    rawlog.manifest_path(path, ROUND).write_text(json.dumps(MANIFEST | wrong))
+    with pytest.raises(TokenArenaError, match=rf"round={ROUND}\.manifest\.json"):
+        read_day(home, DAY)
+
+
+@pytest.mark.parametrize("wrong", [{"rows": ["x"]}, {"rows": "x"}, {"sealed_at": 3}])
+def test_a_seal_of_another_form_is_named(home: Home, wrong: dict[str, Any]) -> None:
+    path = _day_file(home, ".zst", FORMS[".zst"](_line(_good_record())))
+    rawlog.seal_path(path, ROUND).write_text(json.dumps({"state": "complete"} | wrong))
+    with pytest.raises(TokenArenaError, match=rf"round={ROUND}\.seal\.json"):
+        read_day(home, DAY)
+
+
 def test_rounds_come_in_order_and_other_files_are_passed_over(home: Home) -> None:
     folder = home.raw_day(DAY)
     folder.mkdir(parents=True)

@@ -89,3 +89,9 @@ def test_hostile_texts_take_no_long_time() -> None:
         "=" * 200_000,
     ):
         programs_of(code_of(text, "twice"), PROMPT, "twice")
+
+
+@pytest.mark.parametrize("line", ["```" + "a" * 150_000 + "`", "~" * 150_000 + "`", "~~~" + " " * 150_000 + "`"])
+def test_a_fence_that_is_none_is_read_once(line: str) -> None:
+    # Tried in every way to share the line out, this would take minutes.
+    assert code_of(f"{line}\n```python\ndef twice(values): pass\n```", "twice").startswith("def twice")

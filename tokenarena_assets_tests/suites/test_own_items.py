@@ -198,3 +198,11 @@ def test_the_documented_examples_are_items(tmp_path: Path) -> None:
 def test_the_schema_in_the_documentation_is_that_of_the_model() -> None:
     """`python -m tokenarena_assets.suites.own_items > docs/items.schema.json` writes it anew."""
     assert json.loads((DOCS / "items.schema.json").read_text(encoding="utf-8")) == own_items_schema()
+
+
+def test_many_fields_of_which_one_is_there_twice(tmp_path: Path) -> None:
+    fields = [f'"f{n}": 1' for n in range(200_000)]  # looked for one by one, 4 * 10 ** 10 comparisons
+    path = tmp_path / "items.jsonl"
+    path.write_text("{" + ", ".join([*fields, fields[-1]]) + "}")
+    with pytest.raises(ConfigError, match="'f199999' is there twice"):
+        load_own_items(path)

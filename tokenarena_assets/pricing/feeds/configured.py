@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any
 
 from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.pricing.feeds.feed import Parser, PriceFeed
@@ -11,9 +13,18 @@ from tokenarena_assets.pricing.feeds.genai import GenaiPricesFeed, parse_genai
 from tokenarena_assets.pricing.feeds.litellm import LiteLlmFeed, parse_litellm
 from tokenarena_assets.pricing.feeds.models_dev import ModelsDevFeed, parse_models_dev
 from tokenarena_assets.pricing.feeds.shipped import ShippedFeed, parse_shipped
-from tokenarena_assets.pricing.observation import GENAI, LITELLM, MODELS_DEV, SHIPPED
+from tokenarena_assets.pricing.observation import (
+    GENAI,
+    LITELLM,
+    MODELS_DEV,
+    SHIPPED,
+    ProblemError,
+    Stated,
+    Wanted,
+)
 
 FEEDS_VARIABLE = "TOKENARENA_PRICE_FEEDS"
+MAX_PROBLEM_CHARS = 300
 PLACED: Mapping[str, Callable[[str], PriceFeed]] = {MODELS_DEV: ModelsDevFeed, LITELLM: LiteLlmFeed}
 PARSERS: Mapping[str, Parser] = {
     SHIPPED: parse_shipped,
@@ -42,6 +53,16 @@ def configured_feeds(text: str | None = None) -> list[PriceFeed]:
     return feeds
 
 
-def parser_of(feed: str) -> Parser | None:
-    """What reads the entries of a feed; None for one that this version does not know."""
-    return PARSERS.get(feed)
+def stated_by(feed: str, raw: Mapping[str, Any], wanted: Wanted, day: date) -> Sequence[Stated]:
+    """The prices that an entry of a feed states on the UTC day on which it was fetched.
+
+    Raises:
+        ProblemError: it states none that can be taken, is of an unknown form, or of an unknown feed.
+    """
+    parse = PARSERS.get(feed)
+    if parse is None:
+        raise ProblemError(f"unknown_feed: {feed}")
+    try:
+        return parse(raw, wanted, day)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise ProblemError(f"unknown_form: {error!r}"[:MAX_PROBLEM_CHARS]) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -84,5 +84,5 @@ def amount(value: Any, factor: int = 1) -> Decimal | None:
         raise ProblemError(f"bad_price: {value!r} is no number")
     try:
         return Decimal(str(value)) * factor
-    except InvalidOperation:
+    except ArithmeticError:  # not a number, or one beyond what Decimal multiplies
         raise ProblemError(f"bad_price: {value!r} is no number") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from decimal import Decimal
 from hashlib import sha256
@@ -16,6 +17,8 @@ from tokenarena_assets.errors import TokenArenaError
 MAX_BYTES = 64 * 1024 * 1024  # both feeds are under 10 MB today
 TIMEOUT_S = 30.0
 HTTP_OK = 200
+# Unpacked, a few bytes may be gigabytes before anybody can count them.
+HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 
 def read_source(place: str, *, max_bytes: int = MAX_BYTES, timeout_s: float = TIMEOUT_S) -> tuple[dict[str, Any], str]:
@@ -29,7 +32,7 @@ def read_source(place: str, *, max_bytes: int = MAX_BYTES, timeout_s: float = TI
     data = _get(place, max_bytes, timeout_s) if place.startswith(("http://", "https://")) else _read(place, max_bytes)
     try:
         found = json.loads(data, parse_float=Decimal)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
         raise TokenArenaError(f"{_shown(place)}: is no JSON: {error}", mend="give the feed's JSON file") from None
     if not isinstance(found, dict):
         raise TokenArenaError(f"{_shown(place)}: is no JSON object", mend="give the feed's JSON file")
@@ -47,20 +50,33 @@ def _read(place: str, max_bytes: int) -> bytes:
 
 
 def _get(place: str, max_bytes: int, timeout_s: float) -> bytes:
+    return asyncio.run(_body(place, max_bytes, timeout_s))
+
+
+async def _body(place: str, max_bytes: int, timeout_s: float) -> bytes:
     data = bytearray()
     try:
-        with (
-            httpx.Client(follow_redirects=False, timeout=timeout_s) as client,
-            client.stream("GET", place, headers={"Accept": "application/json"}) as response,
+        # The time is of the whole: httpx's own is of each read, and a server may send a byte before each is over.
+        async with (
+            asyncio.timeout(timeout_s),
+            httpx.AsyncClient(follow_redirects=False, timeout=timeout_s) as client,
+            client.stream("GET", place, headers=HEADERS) as response,
         ):
             if response.status_code != HTTP_OK:
                 raise TokenArenaError(
                     f"{_shown(place)}: answered HTTP {response.status_code}",
                     mend="redirects are not followed: give the address that they lead to, or a file",
                 )
-            for part in response.iter_bytes():
+            if (coding := response.headers.get("Content-Encoding", "identity").lower()) != "identity":
+                raise TokenArenaError(
+                    f"{_shown(place)}: answered in {coding}, which was not asked for",
+                    mend="give a file that was fetched elsewhere",
+                )
+            async for part in response.aiter_raw():
                 data += part
                 _require_within(place, len(data), max_bytes)
+    except TimeoutError:
+        raise TokenArenaError(f"{_shown(place)}: no end within {timeout_s:g} s", mend="try again later") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise TokenArenaError(
             f"{_shown(place)}: cannot be had: {type(error).__name__}: {error}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 from urllib.parse import quote
 
@@ -42,7 +42,7 @@ class Reading:
     usage: dict[str, Any] | None = None
     finish_reason: str | None = None
     error: str | None = None
-    logprobs: Sequence[float] = ()
+    logprobs: list[float] = field(default_factory=list)
     # Of the event's first token as it was sent: what was chosen, and what it could have been.
     first_token: tuple[Any, Any] | None = None
     response_id: str | None = None

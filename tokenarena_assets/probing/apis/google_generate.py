@@ -102,7 +102,7 @@ class GenerateReader:
             told = dict_of(candidate.get("logprobsResult"))
             if chosen := dicts_of(told.get("chosenCandidates")):
                 found = numbers_of([token.get("logProbability") for token in chosen])
-                reading.logprobs = [*reading.logprobs, *found]
+                reading.logprobs += found
                 if reading.first_token is None:
                     steps = dicts_of(told.get("topCandidates"))
                     reading.first_token = (chosen[0], steps[0].get("candidates") if steps else None)

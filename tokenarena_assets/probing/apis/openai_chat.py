@@ -102,7 +102,7 @@ class ChatReader:
             if reason := word_of(choice.get("finish_reason")):
                 reading.finish_reason = reason
             if block := choice.get("logprobs"):
-                reading.logprobs = [*reading.logprobs, *_logprobs(block)]
+                reading.logprobs += _logprobs(block)
                 reading.first_token = reading.first_token or _first_token(block)
             if reading.usage is None and isinstance(choice.get("usage"), dict):
                 reading.usage = choice["usage"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +16,7 @@ from typing import Any
 import pytest
 
 from tokenarena_assets.errors import TokenArenaError
-from tokenarena_assets.pricing.feeds import configured_feeds
+from tokenarena_assets.pricing.feeds import configured_feeds, stated_by
 from tokenarena_assets.pricing.feeds.litellm import LiteLlmFeed, parse_litellm
 from tokenarena_assets.pricing.feeds.models_dev import ModelsDevFeed, parse_models_dev
 from tokenarena_assets.pricing.feeds.source import read_source
@@ -151,11 +153,19 @@ class _Site(BaseHTTPRequestHandler):
             self.send_header("Location", "/api.json")
             self.end_headers()
             return
+        if self.path == "/trickle":  # a byte long before each read is over, and no end
+            with suppress(OSError):
+                while True:
+                    self.wfile.write(b"H")
+                    time.sleep(0.02)
+            return
         body = b"x" * 5000 if self.path == "/large" else json.dumps(MODELS_DEV).encode()
         body = b"<html>" if self.path == "/html" else b"[]" if self.path == "/list" else body
         self.send_response(500 if self.path == "/broken" else 200)
         if self.path != "/large":
             self.send_header("Content-Length", str(len(body)))
+        if self.path == "/bomb":
+            self.send_header("Content-Encoding", "zstd")
         self.end_headers()
         self.wfile.write(body)
 
@@ -199,3 +209,39 @@ def test_a_place_that_is_not_there_is_named(tmp_path: Path) -> None:
         LiteLlmFeed(str(tmp_path / "none.json")).fetch([GPT])
     with pytest.raises(TokenArenaError, match="cannot be had: ConnectError"):
         read_source("http://127.0.0.1:9/api.json", timeout_s=5)
+
+
+@pytest.mark.parametrize(
+    ("feed", "raw"),
+    [
+        ("models.dev", {"cost": {"input": 1, "output": 1, "tiers": 3}}),
+        ("models.dev", {"cost": {"input": 1, "output": 1, "tiers": ["x"]}}),
+        ("litellm", {"input_cost_per_token": Decimal("1e999999999999999999"), "output_cost_per_token": 1}),
+        ("litellm", {"tiered_pricing": [{"range": [float("inf")]}]}),
+        ("genai-prices", {"prices": [1.5]}),
+        ("genai-prices", {"prices": [{"constraint": None}]}),
+        ("genai-prices", {"prices": 7}),
+        ("shipped", {"price": "[]", "as_of": "2026-11-01"}),
+        ("nobody", {}),
+    ],
+)
+def test_an_entry_of_any_form_is_a_price_or_a_problem(feed: str, raw: dict[str, Any]) -> None:
+    with pytest.raises(ProblemError):
+        stated_by(feed, raw, GPT, DAY)
+
+
+def test_a_number_that_decimal_cannot_hold_is_no_json_of_a_feed(tmp_path: Path) -> None:
+    path = tmp_path / "api.json"
+    path.write_text('{"a": 1e99999999999999999999}')
+    with pytest.raises(TokenArenaError, match="is no JSON"):
+        read_source(str(path))
+
+
+def test_what_is_compressed_without_being_asked_is_not_unpacked(site: str) -> None:
+    with pytest.raises(TokenArenaError, match="answered in zstd, which was not asked for"):
+        read_source(f"{site}/bomb")
+
+
+def test_a_feed_that_trickles_is_given_up_when_its_time_is_over(site: str) -> None:
+    with pytest.raises(TokenArenaError, match=r"no end within 0.3 s"):
+        read_source(f"{site}/trickle", timeout_s=0.3)
