@@ -19,6 +19,9 @@ INSTALL = install() { VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install -q "$$@" |
 # reasoning-gym asks for an older tabulate than Dagster does and works with either, so its lock is installed as it stands.
 GENERATORS = $(INSTALL) --no-deps --require-hashes -r requirements-generators.lock
 
+# Not the module that others use, nor what runs for half an hour: soak.py and crash.py by themselves.
+BENCHES := $(filter-out benchmarks/synthetic.py benchmarks/soak.py benchmarks/crash.py,$(wildcard benchmarks/*.py))
+
 .PHONY: menu setup generators cluster demo ui test lint bench fuzz audit secrets lock clean train
 menu:  ## print this menu
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -49,7 +52,7 @@ lint: $(VENV)/.dev-stamp  ## ruff, mypy and sqlfluff
 	@$(BIN)/sqlfluff lint -q dbt_like_sql
 
 bench: $(VENV)/.dev-stamp  ## what is timed, against a limit in the same run
-	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done
+	@for file in $(BENCHES); do echo "== $$file"; $(BIN)/python $$file; done
 
 fuzz: $(VENV)/.dev-stamp  ## fuzz what reads bytes from outside: make fuzz SECONDS_EACH=180
 	@$(INSTALL) --require-hashes -r requirements-fuzz.lock --target $(VENV)/fuzz

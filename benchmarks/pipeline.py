@@ -34,6 +34,7 @@ def bare(home: Home, day: date) -> dict[str, Any]:
     target = home.root / "limit.parquet"
     connection = duckdb.connect()
     connection.execute("set preserve_insertion_order = false; set memory_limit = '2GB'")
+    connection.execute(f"set temp_directory = '{home.root}/spill'")
     start = time.perf_counter()
     connection.execute(
         f"copy (from read_json({files}, format = 'newline_delimited', maximum_object_size = 16777216, "

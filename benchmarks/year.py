@@ -11,11 +11,15 @@ from pathlib import Path
 
 import polars as pl
 from pipeline import measured
+from synthetic import real_round
 
 from tokenarena_assets.chain.catalog import table_specs
+from tokenarena_assets.defs.execute import materialize
+from tokenarena_assets.probing.round import today
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets.storage.publish import publish
+from tokenarena_assets.storage.tables import TableSpec
 
 DAYS, ENDPOINTS = 365, 195
 GOAL_RATIO, GOAL_PUBLISH_S = 1.1, 5.0
@@ -64,24 +68,32 @@ def publishing(source: Home, day: date, folder: Path) -> None:
     lake = ParquetLake(source.lake)
     copies = -(-ENDPOINTS // lake.read("scorecard", day).height)
     fill(lake, ParquetLake(home.lake), day, [spec.name for spec in specs], copies=copies, first=0)
+    _timed("anew", home, specs)
+    newest = ParquetLake(home.lake)
+    for spec in specs:
+        newest.write(spec.name, day, newest.read(spec.name, day))
+    _timed("one day written again", home, specs)
+
+
+def _timed(what: str, home: Home, specs: list[TableSpec]) -> None:
     start, cpu = time.perf_counter(), time.process_time()
     counts = publish(home, specs)
     took, cpu = time.perf_counter() - start, time.process_time() - cpu
-    size = home.database.stat().st_size / 1e6
-    print(
-        f"published {DAYS} days, {counts['scorecard'] // DAYS} endpoints: {sum(counts.values()):,} rows, {size:.0f} MB"
-    )
+    size, n = home.database.stat().st_size / 1e6, counts["scorecard"] // DAYS
+    print(f"published {DAYS} days, {n} endpoints, {what}: {sum(counts.values()):,} rows, {size:.0f} MB")
     print(f"{took:.1f} s (goal {GOAL_PUBLISH_S:g}), {cpu:.1f} s of CPU")
 
 
 def main() -> None:
     """Make the homes (synthetic: one real day, dated back) and time them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--source", type=Path, required=True, help="a home with a materialized day")
+    parser.add_argument("--source", type=Path, help="a home with a materialized day; else one is made now")
     given = parser.parse_args()
-    source = Home(given.source.absolute())
-    day = max(ParquetLake(source.lake).days("scorecard"))
     with tempfile.TemporaryDirectory() as folder:
+        source = Home(given.source.absolute()) if given.source else real_round(Path(folder) / "real")
+        if not given.source:
+            materialize(source, today())
+        day = max(ParquetLake(source.lake).days("scorecard"))
         publishing(source, day, Path(folder))
         last_day(source, day, Path(folder))
 
