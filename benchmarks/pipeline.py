@@ -33,7 +33,7 @@ def bare(home: Home, day: date) -> dict[str, Any]:
     files = [str(path) for path in sorted(home.raw_day(day).glob("*.jsonl.zst"))]
     target = home.root / "limit.parquet"
     connection = duckdb.connect()
-    connection.execute("set preserve_insertion_order = false; set memory_limit = '2GB'")
+    connection.execute("set preserve_insertion_order = false")  # it has all the memory that it wants
     connection.execute(f"set temp_directory = '{home.root}/spill'")
     start = time.perf_counter()
     connection.execute(
