@@ -146,7 +146,9 @@ def main() -> int:
     print(f"{len(looks)} rounds in {last.at_s / 60:.1f} min, {written} records, {ENDPOINTS} endpoints of the fleet")
     for name in ("rss_mb", "fds", "sockets", "threads", "children"):
         values = [float(getattr(each, name)) for each in looks]
-        print(f"{name:<9} first {values[0]:.1f}  last {values[-1]:.1f}  least {min(values):.1f}  most {max(values):.1f}")
+        print(
+            f"{name:<9} first {values[0]:.1f}  last {values[-1]:.1f}  least {min(values):.1f}  most {max(values):.1f}"
+        )
     trend = trend_of(looks)
     if trend is None:
         print("memory: cannot tell a trend of so few rounds")

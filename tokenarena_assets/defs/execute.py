@@ -11,6 +11,7 @@ import dagster as dg
 from tokenarena_assets.defs.build import build_defs
 from tokenarena_assets.defs.partitions import DAYS
 from tokenarena_assets.errors import TokenArenaError
+from tokenarena_assets.storage.faults import explained
 from tokenarena_assets.storage.files import write_text
 from tokenarena_assets.storage.home import Home
 
@@ -29,7 +30,12 @@ concurrency:
 
 
 def prepare_instance(home: Home) -> None:
-    """Write the instance's configuration where there is none yet; a user's own is left alone."""
+    """Write the instance's configuration where there is none yet; a user's own is left alone.
+
+    Raises:
+        StorageError: the home is of a newer version, or cannot be written.
+    """
+    home.begin_writing()
     path = home.dagster / "dagster.yaml"
     if not path.exists():
         write_text(path, INSTANCE_CONFIG)
@@ -40,7 +46,7 @@ def instance_of(home: Home) -> Iterator[dg.DagsterInstance]:
     """The Dagster instance of the home folder."""
     prepare_instance(home)
     os.environ["DAGSTER_HOME"] = str(home.dagster)  # child processes of the multiprocess executor look there
-    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
+    with explained(home.dagster, "written"), dg.DagsterInstance.from_config(str(home.dagster)) as instance:
         yield instance
 
 

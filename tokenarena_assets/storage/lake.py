@@ -18,6 +18,7 @@ import duckdb
 import polars as pl
 
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
+from tokenarena_assets.storage.faults import explained, require_parquet
 from tokenarena_assets.storage.files import replacing
 from tokenarena_assets.storage.home import Home
 
@@ -47,6 +48,7 @@ class Lake(ABC):
 
         Raises:
             MissingTableError: one of them has not been materialized.
+            StorageError: one of them was cut, is something else, or cannot be read.
         """
 
     @abstractmethod
@@ -121,7 +123,8 @@ class Lake(ABC):
             MissingTableError: it has not been materialized.
         """
         rows = self.scan(table, day)
-        return (rows if columns is None else rows.select(columns)).collect()
+        with explained(Path(self.uri(table, day))):
+            return (rows if columns is None else rows.select(columns)).collect()
 
     def write(self, table: str, day: date, frame: pl.DataFrame) -> None:
         """Replace the partition of a day."""
@@ -139,7 +142,9 @@ class Lake(ABC):
         connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")  # beyond it goes to disk, beside the tables
         connection.execute(f"set temp_directory = {_text(str(self.spill))}")
         for table, days in (tables or {}).items():
-            connection.execute(f'create view "{table}" as from {parquet_scan(self.files(table, days))}')
+            files = self.files(table, days)
+            with explained(Path(files[0])):
+                connection.execute(f'create view "{table}" as from {parquet_scan(files)}')
         return connection
 
 
@@ -165,6 +170,7 @@ class ParquetLake(Lake):
                 f"table {table} has no partition of {day}",
                 mend=f"materialize {table} for {day}: tokenarena run --day {day}",
             )
+        require_parquet(path)
         return path
 
     def days(self, table: str) -> list[date]:
