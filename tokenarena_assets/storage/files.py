@@ -11,7 +11,12 @@ from pathlib import Path
 
 from tokenarena_assets.storage.faults import explained
 
-TEMPORARY = re.compile(r"^\..+\.(?P<pid>\d+)\.tmp(?:\.wal)?$")
+TEMPORARY = re.compile(r"^\..+\.(?P<pid>\d+)\.tmp(?:\.wal)?$")  # its writer can be asked after
+
+
+def temporary_beside(path: Path) -> Path:
+    """Where this process makes what is to take the place of `path`, or what is never to be seen."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
 @contextmanager
@@ -21,7 +26,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: it cannot be written, or the block met a fault of storage; what was there stays.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(path)
     with explained(path, "written"):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

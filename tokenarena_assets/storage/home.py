@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -87,7 +88,7 @@ class Home:
         self.require_writable()
         for path in self.leftovers():
             with explained(path, "removed"):
-                path.unlink(missing_ok=True)
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def require_writable(self) -> None:
         """Ask the system before others, who say it less plainly.
@@ -101,10 +102,12 @@ class Home:
                 raise OSError(errno.EROFS if is_read_only else errno.EACCES, "")
 
     def leftovers(self) -> list[Path]:
-        """Temporary files that killed writers left in our own folders."""
+        """Temporary files and folders that killed writers left in our own folders."""
         found = [path for folder in (self.root, self.dagster) if folder.is_dir() for path in folder.iterdir()]
         for part in ("raw", "lake", "report"):
-            found += [Path(folder, name) for folder, _, names in os.walk(self.root / part) for name in names]
+            for folder, folders, names in os.walk(self.root / part):
+                found += [Path(folder, name) for name in (*folders, *names)]
+                folders[:] = [name for name in folders if not is_leftover(name)]
         return sorted(path for path in found if is_leftover(path.name))
 
     def raw_day(self, day: date) -> Path:

@@ -19,7 +19,7 @@ import polars as pl
 
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage.faults import explained, require_parquet
-from tokenarena_assets.storage.files import replacing
+from tokenarena_assets.storage.files import replacing, temporary_beside
 from tokenarena_assets.storage.home import Home
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class ParquetLake(Lake):
     @property
     def spill(self) -> Path:
         """Where DuckDB puts what does not fit into memory."""
-        return self.root / ".spill"
+        return temporary_beside(self.root / "spill")  # of this process alone: DuckDB's names in it are not its own
 
     def path(self, table: str, day: date) -> Path:
         """Where the partition of a day lies, or would lie."""
