@@ -35,6 +35,7 @@ import psutil
 
 from tokenarena_assets.errors import MissingTableError
 from tokenarena_assets.probing.round import today
+from tokenarena_assets.storage.files import HOST
 from tokenarena_assets.storage.health import partitions
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.publish import open_published, rows_of
@@ -233,7 +234,7 @@ def _check_lost(arena: Arena, rows: set[str], seen_from: int, answered_from: int
 def state_of(arena: Arena, name: str, before: dict[Path, int], lines_before: int) -> str:
     """What a kill hit, read from what lies on disk."""
     home = arena.home
-    temporaries = {path.name.rsplit(".", 2)[0] for path in home.leftovers()}
+    temporaries = {path.name.partition(f".{HOST}.")[0] for path in home.leftovers()}
     found = rounds_of(home, today())
     if "." + home.database.name in temporaries:
         return "while the database was built"

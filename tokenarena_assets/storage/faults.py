@@ -6,7 +6,7 @@ import errno
 import getpass
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,7 +39,8 @@ DAMAGED = re.compile(
     r"(?i)no magic bytes|parquet|thrift|tprotocol|file out of specification|snappy|zstd|footer|not a valid duckdb"
     r"|corrupt|checksum"
 )
-OF_FILES = ("IOException", "InvalidInputException", "SerializationException", "FatalException", "ComputeError")
+# DuckDB has no class of its own for what Thrift says of a footer.
+OF_FILES = ("IOException", "InvalidInputException", "SerializationException", "FatalException", "Error", "ComputeError")
 NAMED = re.compile(r"['\"](/[^'\"]+)['\"]")
 DAY = re.compile(r"day=(\d{4}-\d\d-\d\d)")
 PARQUET_MAGIC = b"PAR1"
@@ -59,6 +60,25 @@ def explained(path: Path, to_be: str = "read") -> Iterator[None]:
         told = in_words(error, path, to_be)
         if told is None:
             raise
+        raise told from error
+
+
+@contextmanager
+def explained_reading(files: Sequence[str]) -> Iterator[None]:
+    """As :func:`explained`, for a query over many Parquet files, of which DuckDB may not say which one is damaged.
+
+    Raises:
+        StorageError: one of them cannot be read.
+    """
+    try:
+        yield
+    except Exception as error:
+        told = in_words(error, Path(files[0]), "read") if files else None
+        if told is None:
+            raise
+        for file in map(Path, files):
+            if file.exists():
+                require_footer(file)
         raise told from error
 
 
@@ -88,6 +108,19 @@ def require_parquet(path: Path) -> None:
             raise _damaged(path, f"{size} bytes that are no whole Parquet file")
 
 
+def require_footer(path: Path) -> None:
+    """Refuse a partition whose footer cannot be read; slower than :func:`require_parquet`.
+
+    Raises:
+        StorageError: it is no whole Parquet file.
+    """
+    import polars as pl  # noqa: PLC0415 - heavy, and few who import this module need it
+
+    require_parquet(path)
+    with explained(path):
+        pl.read_parquet_schema(path)
+
+
 def _of_system(error: OSError, path: Path | None, to_be: str) -> StorageError | None:
     named = [name for name in (error.filename2, error.filename) if isinstance(name, str)]
     number = error.errno if error.errno is not None else _number_in(str(error))
@@ -99,7 +132,7 @@ def _of_system(error: OSError, path: Path | None, to_be: str) -> StorageError | 
 
 
 def _of_library(error: BaseException, path: Path | None, to_be: str) -> StorageError | None:
-    text = " ".join(str(error).split())
+    text = " ".join(str(error).partition("\nLINE 1:")[0].split())  # less the query
     found = NAMED.search(text)
     place = Path(found[1]) if found else path
     if path is not None and place is not None and place.name.startswith(f".{path.name}."):

@@ -5,18 +5,22 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tokenarena_assets.storage.faults import explained
 
-TEMPORARY = re.compile(r"^\..+\.(?P<pid>\d+)\.tmp(?:\.wal)?$")  # its writer can be asked after
+HOST = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:40] or "-"
+TEMPORARY = re.compile(r"^\..+\.(?P<host>[A-Za-z0-9-]+)\.(?P<pid>\d+)\.tmp(?:\.wal)?$")
+DAY_S = 86_400  # no writer takes so long
 
 
 def temporary_beside(path: Path) -> Path:
     """Where this process makes what is to take the place of `path`, or what is never to be seen."""
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    return path.with_name(f".{path.name}.{HOST}.{os.getpid()}.tmp")
 
 
 @contextmanager
@@ -65,10 +69,17 @@ def append_line(path: Path, line: bytes) -> None:
         _flush(path.parent)
 
 
-def is_leftover(name: str) -> bool:
-    """Whether a file of that name is a temporary one whose writer was killed before it took its place."""
-    match = TEMPORARY.match(name)
-    return match is not None and not _lives(int(match["pid"]))
+def is_leftover(path: Path) -> bool:
+    """Whether it is a temporary file of a writer that was killed; of another machine only its age can tell."""
+    match = TEMPORARY.match(path.name)
+    if match is None:
+        return False
+    if match["host"] == HOST:
+        return not _lives(int(match["pid"]))
+    try:
+        return time.time() - path.lstat().st_mtime > DAY_S
+    except OSError:  # it has just gone
+        return False
 
 
 def _lives(pid: int) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from tokenarena_assets import __version__
 from tokenarena_assets.errors import StorageError
 from tokenarena_assets.storage.faults import explained
-from tokenarena_assets.storage.files import is_leftover, write_text
+from tokenarena_assets.storage.files import TEMPORARY, is_leftover, write_text
 
 HOME_VARIABLE = "TOKENARENA_HOME"
 REHEARSAL_MARKER = "rehearsal.json"
@@ -107,8 +107,8 @@ class Home:
         for part in ("raw", "lake", "report"):
             for folder, folders, names in os.walk(self.root / part):
                 found += [Path(folder, name) for name in (*folders, *names)]
-                folders[:] = [name for name in folders if not is_leftover(name)]
-        return sorted(path for path in found if is_leftover(path.name))
+                folders[:] = [name for name in folders if not TEMPORARY.match(name)]
+        return sorted(path for path in found if is_leftover(path))
 
     def raw_day(self, day: date) -> Path:
         """The folder of a day's raw probe rounds."""

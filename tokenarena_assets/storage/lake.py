@@ -18,9 +18,9 @@ import duckdb
 import polars as pl
 
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
-from tokenarena_assets.storage.faults import explained, require_parquet
+from tokenarena_assets.storage.faults import explained, explained_reading, require_parquet
 from tokenarena_assets.storage.files import replacing, temporary_beside
-from tokenarena_assets.storage.home import Home
+from tokenarena_assets.storage.home import Home, root_in_force
 
 if TYPE_CHECKING:
     from tokenarena_assets.storage.ducklake import DuckLake
@@ -143,7 +143,7 @@ class Lake(ABC):
         connection.execute(f"set temp_directory = {_text(str(self.spill))}")
         for table, days in (tables or {}).items():
             files = self.files(table, days)
-            with explained(Path(files[0])):
+            with explained_reading(files):
                 connection.execute(f'create view "{table}" as from {parquet_scan(files)}')
         return connection
 
@@ -228,11 +228,11 @@ def lake_of(home: Home) -> Lake:
         TokenArenaError: the variables do not name a lake.
     """
     catalog = os.environ.get(LAKE_VARIABLE)
-    if not catalog or home.is_rehearsal or home.root != Home.from_environment().root:
+    if not catalog or home.is_rehearsal or home.root != root_in_force():
         return ParquetLake(home.lake)
     from tokenarena_assets.storage.ducklake import ducklake_of  # noqa: PLC0415
 
-    return ducklake_of(catalog, home.lake / ".spill")
+    return ducklake_of(catalog, temporary_beside(home.lake / "spill"))
 
 
 def versioned_lake_of(home: Home) -> DuckLake:
