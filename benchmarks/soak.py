@@ -1,8 +1,9 @@
 """Rounds after rounds of one prober against the embedded fleet: does its memory grow, does it leave anything open?
 
-`--minutes 30 --pause-s 8`. Each round is planned, sent and sealed as `tokenarena probe` does it, its llama.cpp servers
-started for it and stopped after it. After each round, and a garbage collection, the process is looked at from outside:
-resident memory, open files, sockets, threads, children. Eight rounds share a home, as those of a scheduled day do.
+`--minutes 30 --pause-s 8 --rounds N`. Each round is planned, sent and sealed as `tokenarena probe` does it, its
+llama.cpp servers started for it and stopped after it. After each round, and a garbage collection, the process is looked
+at from outside: resident memory, open files, sockets, threads, children. Eight rounds share a home, as those of a
+scheduled day do.
 
 It ends with 1 where something leaks: memory grows by more than `LEAK_MB_PER_HOUR` with a confidence of 97.5 % (the
 first fifth, in which modules and buffers are still being filled, left out), or more is open at the end than after the
@@ -138,10 +139,11 @@ def main() -> int:
     """Soak and tell."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--rounds", type=int, help="so many rounds instead")
     parser.add_argument("--pause-s", type=float, default=8.0, help="between rounds")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        looks, written = soak(Path(folder), minutes=given.minutes, pause_s=given.pause_s)
+        looks, written = soak(Path(folder), minutes=given.minutes, pause_s=given.pause_s, rounds=given.rounds)
     first, last = looks[0], looks[-1]
     print(f"{len(looks)} rounds in {last.at_s / 60:.1f} min, {written} records, {ENDPOINTS} endpoints of the fleet")
     for name in ("rss_mb", "fds", "sockets", "threads", "children"):
