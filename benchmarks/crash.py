@@ -43,7 +43,7 @@ from tokenarena_assets.storage.rawlog import read_lines, rounds_of
 from tokenarena_assets_tests.servers.misbehaving import Answer, MisbehavingServer, Reply, streams
 
 PR_SET_CHILD_SUBREAPER = 36
-PATIENCE_S = 300.0  # bounds a wait; never the expected time
+PATIENCE_S = 600.0  # bounds a wait; never the expected time
 GRACE_S = 10.0  # for the children of a killed process to go
 IN_FLIGHT = {"north": 1, "south": 3}
 ANSWER = Answer(gap_s=0.003, first_after_s=0.02)
@@ -128,6 +128,7 @@ class Arena:
                     # How busy this machine is must not void the rounds.
                     "TOKENARENA_CLIENT_ERROR_BUDGET_MS": "10000,60000",
                     "DAGSTER_DISABLE_TELEMETRY": "yes",
+                    "PYTHONFAULTHANDLER": "1",
                 },
             )
 
@@ -272,14 +273,15 @@ def life(arena: Arena, name: str, *, after_s: float | None = None, at: int | Non
     try:
         process.wait(after_s if after_s is not None else PATIENCE_S)
     except subprocess.TimeoutExpired:
-        os.kill(process.pid, signal.SIGKILL)  # it alone: its children have to see by themselves
+        # It alone: its children have to see by themselves. What hangs tells where.
+        os.kill(process.pid, signal.SIGABRT if after_s is None else signal.SIGKILL)
         process.wait()
     killed = process.returncode == -signal.SIGKILL
     if killed:
         arena.kills += 1
         arena.states[state_of(arena, name, before, lines)] += 1
     elif process.returncode != 0:
-        arena.fault(f"{name} ended with {process.returncode}: {(arena.folder / 'told').read_text()[-800:]}")
+        arena.fault(f"{name} ended with {process.returncode}: {(arena.folder / 'told').read_text()[-4000:]}")
     check(arena, seen_from, answered_from, killed=killed)
     return killed
 
