@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -15,7 +15,8 @@ from tokenarena_assets import __version__
 from tokenarena_assets.commands import audit, compact, explain, lake, leaderboard, prices, recompute, report, snapshot
 from tokenarena_assets.commands import endpoints as endpoints_command
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
-from tokenarena_assets.storage.home import Home
+from tokenarena_assets.storage.faults import in_words
+from tokenarena_assets.storage.home import Home, root_in_force
 from tokenarena_assets.storage.rehearsal import say_rehearsal
 
 if TYPE_CHECKING:
@@ -70,14 +71,23 @@ def main() -> None:
     try:
         app()
     except TokenArenaError as error:
-        _say(f"tokenarena: {error}")
-        raise SystemExit(1) from None
+        _end(error)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
     except KeyboardInterrupt:
         print("tokenarena: stopped", file=sys.stderr)
         raise SystemExit(130) from None
+    except Exception as error:
+        told = in_words(error)
+        if told is None:
+            raise
+        _end(told)
+
+
+def _end(error: TokenArenaError) -> NoReturn:
+    _say(f"tokenarena: {error}")
+    raise SystemExit(1) from None
 
 
 def _version(wanted: bool) -> None:
@@ -564,11 +574,11 @@ def publish() -> None:
 
 @app.command(epilog="Example: tokenarena doctor --endpoints endpoints.yaml")
 def doctor(endpoints: EndpointsFile = None, as_json: Json = False) -> None:
-    """Check configuration, keys, disk, sandbox, ports, clock and the embedded weights."""
+    """Check configuration, keys, the home folder, sandbox, ports, clock and the embedded weights."""
     from tokenarena_assets.doctor import examine
     from tokenarena_assets.report.terminal import print_json, print_table
 
-    findings = examine(Home.from_environment(), _catalog_path(endpoints))
+    findings = examine(Home(root_in_force()), _catalog_path(endpoints))  # of a newer version as well
     if as_json:
         print_json([{name: getattr(finding, name) for name in finding.__slots__} for finding in findings])
     else:
@@ -719,7 +729,7 @@ def fleet_rehearse(
 
 def _rehearsal_home(given: Path | None) -> Home:
     if given is not None:
-        return Home(given.absolute())
+        return Home.at(given)
     home = Home.from_environment()
     return home if home.is_rehearsal else Home(Path("arena-rehearsal").absolute())
 

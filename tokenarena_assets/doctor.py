@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import sys
@@ -16,9 +15,11 @@ from pathlib import Path
 from tokenarena_assets.endpoints import Catalog, load_catalog, load_presets, presets_path
 from tokenarena_assets.endpoints.placeholders import names_in
 from tokenarena_assets.endpoints.readiness import needed_by, readiness
-from tokenarena_assets.errors import TokenArenaError
+from tokenarena_assets.errors import StorageError, TokenArenaError
 from tokenarena_assets.fleet.manager import verify_weights
 from tokenarena_assets.processes import ahead_of_others, scheduling
+from tokenarena_assets.storage.faults import user
+from tokenarena_assets.storage.health import of_others, partitions
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import lake_of
 from tokenarena_assets.storage.rehearsal import BANNER
@@ -44,16 +45,9 @@ class Finding:
 def examine(home: Home, catalog_path: Path) -> list[Finding]:
     """All findings, configuration first."""
     findings = [_python(), _client(), *_config(catalog_path), _presets()]
-    checks: list[Callable[[], Finding]] = [
-        lambda: _disk(home),
-        lambda: _lake(home),
-        lambda: _kind(home),
-        _sandbox,
-        _ports,
-        _clock,
-        _weights,
-    ]
-    return findings + [check() for check in checks]
+    of_home: list[Callable[[Home], Finding]] = [_disk, _version, _owner, _leftovers, _lake, _kind]
+    checks: list[Callable[[], Finding]] = [_sandbox, _ports, _clock, _weights]
+    return findings + [check(home) for check in of_home] + [check() for check in checks]
 
 
 def _python() -> Finding:
@@ -130,8 +124,10 @@ def _presets() -> Finding:
 
 def _disk(home: Home) -> Finding:
     existing = next(folder for folder in (home.root, *home.root.parents) if folder.exists())
-    if not os.access(existing, os.W_OK):
-        return Finding("FAIL", "home", f"{existing} cannot be written", "set TOKENARENA_HOME to a folder of yours")
+    try:
+        Home(existing).require_writable()
+    except StorageError as error:
+        return Finding("FAIL", "home", error.message, error.mend)
     free = shutil.disk_usage(existing).free
     text = f"{home.root}: {free / 1e9:.1f} GB free"
     if free < MIN_FREE_BYTES:
@@ -139,12 +135,43 @@ def _disk(home: Home) -> Finding:
     return Finding("ok", "home", text)
 
 
-def _lake(home: Home) -> Finding:
-    """Where the tables lie, and whether they can be reached there."""
+def _version(home: Home) -> Finding:
     try:
-        return Finding("ok", "tables", lake_of(home).check())
+        return Finding("ok", "home version", str(home.layout_version()))
+    except StorageError as error:
+        return Finding("FAIL", "home version", error.message, error.mend)
+
+
+def _owner(home: Home) -> Finding:
+    """Whose files they are: what one user wrote another may not be able to replace."""
+    others = of_others(home)
+    if not others:
+        return Finding("ok", "owner", "all files are of this user")
+    named = "; ".join(f"{count} of {name}" for name, count in others.items())
+    text = f"{home.root} holds files of others: {named}"
+    mend = f"run as their owner, or give the home over with chown -R: files that are made now belong to {user()}"
+    return Finding("warn", "owner", text, mend)
+
+
+def _leftovers(home: Home) -> Finding:
+    found = home.leftovers()
+    if not found:
+        return Finding("ok", "leftovers", "none of killed writers")
+    text = f"{len(found)} temporary files of killed writers: {_shortened([str(path) for path in found], 2)}"
+    return Finding("warn", "leftovers", text, "the next command that writes removes them")
+
+
+def _lake(home: Home) -> Finding:
+    """Where the tables lie, whether they can be reached there, and whether the files of a folder are whole."""
+    try:
+        text = lake_of(home).check()
     except TokenArenaError as error:
         return Finding("FAIL", "tables", error.message, error.mend)
+    count, damaged = partitions(home)
+    if not damaged:
+        return Finding("ok", "tables", f"{text}; {count} partitions have whole footers" if count else text)
+    more = f", and {len(damaged) - 1} more" * (len(damaged) > 1)
+    return Finding("FAIL", "tables", damaged[0].message + more, damaged[0].mend)
 
 
 def _kind(home: Home) -> Finding:

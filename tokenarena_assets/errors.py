@@ -38,3 +38,7 @@ class MissingTableError(TokenArenaError):
 
 class SpendCapError(TokenArenaError):
     """A round would cost more than the cap allows."""
+
+
+class StorageError(TokenArenaError):
+    """A file cannot be read or written, or is not what it should be; nothing was overwritten."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+import multiprocessing
 import os
 import select
 import subprocess
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +105,18 @@ def end_with_parent() -> threading.Thread:
     watcher = threading.Thread(target=_exit_with_parent, name="parent-watch", daemon=True)
     watcher.start()
     return watcher
+
+
+def end_with_starter() -> None:
+    """In a worker of `multiprocessing`: end it, from a thread, once the process that started it is gone or killed."""
+    starter = multiprocessing.parent_process()
+    if starter is not None:
+        threading.Thread(target=_exit_after, args=(starter.sentinel,), name="starter-watch", daemon=True).start()
+
+
+def _exit_after(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
 
 
 def give_way() -> None:

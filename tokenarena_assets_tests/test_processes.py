@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psutil
 import pytest
@@ -106,3 +107,28 @@ def test_where_it_is_not_permitted_all_goes_on_as_it_was(monkeypatch: pytest.Mon
     monkeypatch.setattr(os, "sched_setscheduler", refused)
     with ahead_of_others():
         assert scheduling() == "normal"
+
+
+POOL = """
+import multiprocessing, os, time
+from concurrent.futures import ProcessPoolExecutor
+from tokenarena_assets.processes import end_with_starter
+
+if __name__ == "__main__":
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_starter) as pool:
+        waiting = [pool.submit(time.sleep, 600) for _ in range(2)]
+        while len(pool._processes) < 2 or not all(future.running() for future in waiting):
+            time.sleep(0.01)
+        print(*pool._processes, flush=True)
+"""
+
+
+def test_workers_of_a_killed_process_end_too(tmp_path: Path) -> None:
+    program = tmp_path / "pool.py"
+    program.write_text(POOL)
+    with subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        workers = [psutil.Process(int(number)) for number in starter.stdout.readline().split()]
+        assert len(workers) == 2
+        starter.kill()
+    assert psutil.wait_procs(workers, timeout=PATIENCE_S)[1] == []

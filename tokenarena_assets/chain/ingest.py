@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,6 +23,8 @@ from tokenarena_assets.chain.lines import probe_frame
 from tokenarena_assets.chain.rounds import catalog_frame, closed_rounds, round_frame
 from tokenarena_assets.chain.tables import PROBE_LOG, ROUND_LOG
 from tokenarena_assets.errors import NoEvidenceError
+from tokenarena_assets.processes import end_with_starter
+from tokenarena_assets.storage.files import temporary_beside
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import DAMAGED, RawLine, read_lines
 
@@ -74,8 +78,8 @@ def write_probe_log(home: Home, day: date, path: Path) -> tuple[pl.DataFrame, pl
             f"there is no probe round of {day} in {home.raw_day(day)}",
             mend="evidence of a past day cannot be made today; for today run: tokenarena probe",
         )
-    with tempfile.TemporaryDirectory(prefix=".reading-", dir=path.parent) as folder:
-        read = _read_all(day, [found.log for found in rounds], Path(folder))
+    with _scratch(path) as folder:
+        read = _read_all(day, [found.log for found in rounds], folder)
         _join(read, path)
     marks = pl.lit(home.is_rehearsal).alias("rehearsal_home")
     round_log = pl.concat([round_frame(day, found, each.rows) for found, each in zip(rounds, read, strict=True)])
@@ -91,8 +95,20 @@ def _read_all(day: date, logs: Sequence[Path], folder: Path) -> list[_Read]:
     if workers < 2 or sum(_size(log) for log in logs) < ALONE_BYTES:
         return [each for task, own in zip(tasks, folders, strict=True) for each in _read_task(day, task, own)]
     context = multiprocessing.get_context("spawn")  # a fork would inherit locked threads of polars and DuckDB
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_starter) as pool:
         return [each for found in pool.map(_read_task, [day] * len(tasks), tasks, folders) for each in found]
+
+
+@contextmanager
+def _scratch(path: Path) -> Iterator[Path]:
+    """A folder beside `path`; the next writer removes that of one that was killed."""
+    folder = temporary_beside(path.with_name("reading"))
+    shutil.rmtree(folder, ignore_errors=True)  # a killed one may have had our number
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _tasks(logs: Iterable[Path]) -> Iterator[list[Path]]:

@@ -1,6 +1,7 @@
 """Runs the daily job in this process on the home's own Dagster instance, so that the UI shows the run."""
 
 import os
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -9,8 +10,10 @@ from typing import Any, Literal, Protocol
 import dagster as dg
 
 from tokenarena_assets.defs.build import build_defs
+from tokenarena_assets.defs.killed_runs import end_killed_runs, going_on
 from tokenarena_assets.defs.partitions import DAYS
 from tokenarena_assets.errors import TokenArenaError
+from tokenarena_assets.storage.faults import explained
 from tokenarena_assets.storage.files import write_text
 from tokenarena_assets.storage.home import Home
 
@@ -29,7 +32,12 @@ concurrency:
 
 
 def prepare_instance(home: Home) -> None:
-    """Write the instance's configuration where there is none yet; a user's own is left alone."""
+    """Write the instance's configuration where there is none yet; a user's own is left alone.
+
+    Raises:
+        StorageError: the home is of a newer version, or cannot be written.
+    """
+    home.begin_writing()
     path = home.dagster / "dagster.yaml"
     if not path.exists():
         write_text(path, INSTANCE_CONFIG)
@@ -40,7 +48,7 @@ def instance_of(home: Home) -> Iterator[dg.DagsterInstance]:
     """The Dagster instance of the home folder."""
     prepare_instance(home)
     os.environ["DAGSTER_HOME"] = str(home.dagster)  # child processes of the multiprocess executor look there
-    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
+    with explained(home.dagster, "written"), dg.DagsterInstance.from_config(str(home.dagster)) as instance:
         yield instance
 
 
@@ -89,6 +97,7 @@ def materializing(
     files = {"home_folder": str(home.root), "endpoints_file": endpoints_file, "presets_file": presets_file}
     arena = files | {"evidence_only": evidence_only}
     with instance_of(home) as instance:
+        end_killed_runs(home, instance)
         defs = build_defs()
         job = defs.resolve_job_def("materialize_day")
         known = {key.to_user_string() for key in defs.resolve_asset_graph().executable_asset_keys}
@@ -102,18 +111,21 @@ def materializing(
                 )
             chosen = (set(assets) or known) - set(without)
             steps = chosen.intersection(ROUND_STEPS) if round_config else ()
-            result = job.execute_in_process(
-                partition_key=keys[0] if len(keys) == 1 else None,
-                tags=None if len(keys) == 1 else {RANGE_START: keys[0], RANGE_END: keys[-1]},
-                asset_selection=[dg.AssetKey(name) for name in sorted(chosen)],
-                run_config={
-                    "loggers": {"progress": {"config": {"only_problems": log == "problems"}}},
-                    "resources": {"arena": {"config": arena}},
-                    "ops": {name: {"config": round_config} for name in steps},
-                },
-                instance=instance,
-                raise_on_error=False,
-            )
+            run_id = str(uuid.uuid4())
+            with going_on(home, run_id):
+                result = job.execute_in_process(
+                    partition_key=keys[0] if len(keys) == 1 else None,
+                    tags=None if len(keys) == 1 else {RANGE_START: keys[0], RANGE_END: keys[-1]},
+                    asset_selection=[dg.AssetKey(name) for name in sorted(chosen)],
+                    run_config={
+                        "loggers": {"progress": {"config": {"only_problems": log == "problems"}}},
+                        "resources": {"arena": {"config": arena}},
+                        "ops": {name: {"config": round_config} for name in steps},
+                    },
+                    instance=instance,
+                    raise_on_error=False,
+                    run_id=run_id,
+                )
             return bool(result.success)
 
         yield run

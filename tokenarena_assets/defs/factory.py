@@ -11,6 +11,7 @@ from tokenarena_assets.checks.profile import KINDS, profile_table, samples
 from tokenarena_assets.defs.partitions import DAYS, days_of
 from tokenarena_assets.defs.resources import Arena
 from tokenarena_assets.retention.needs import require_texts
+from tokenarena_assets.storage.faults import explained
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake
 from tokenarena_assets.storage.rehearsal import BANNER
@@ -76,7 +77,8 @@ def sql_asset(model: SqlModel, describe: Describe | None = None) -> dg.AssetsDef
     def _asset(context: dg.AssetExecutionContext, arena: Arena) -> Iterator[dg.MaterializeResult]:
         days = days_to_make(context, arena)
         for day in days:
-            model.run(arena.lake, day)
+            with explained(arena.home.lake):
+                model.run(arena.lake, day)
         yield from finish(context, arena, [model.spec], days, describe)
 
     return _asset
@@ -108,7 +110,8 @@ def python_asset(
     def _asset(context: dg.AssetExecutionContext, arena: Arena) -> Iterator[dg.MaterializeResult]:
         days = days_to_make(context, arena)
         for day in days:
-            compute(arena, day)
+            with explained(arena.home.lake):
+                compute(arena, day)
         yield from finish(context, arena, [spec], days, describe)
 
     return _asset

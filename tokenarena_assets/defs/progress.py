@@ -10,6 +10,8 @@ import dagster as dg
 
 from tokenarena_assets.report.terminal import plain_lines
 
+MEND = "\n  mend: "
+
 
 class _ProgressHandler(logging.Handler):
     def __init__(self, *, only_problems: bool) -> None:
@@ -46,7 +48,7 @@ class _ProgressHandler(logging.Handler):
                 return f"   !   {what}: {name}: {result.description}"
         if kind == "STEP_FAILURE":
             error = event.step_failure_data.error
-            while error.cause is not None:
+            while error.cause is not None and MEND not in error.message:  # what is in words says more than its cause
                 error = error.cause
             return f"   !   {event.step_key} failed: {error.message.strip()}"
         return None

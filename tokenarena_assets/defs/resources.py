@@ -24,8 +24,12 @@ class Arena(dg.ConfigurableResource[None]):
 
     @property
     def home(self) -> Home:
-        """The home folder."""
-        return Home(Path(self.home_folder).absolute()) if self.home_folder else Home.from_environment()
+        """The home folder.
+
+        Raises:
+            StorageError: a newer version wrote it.
+        """
+        return Home.at(Path(self.home_folder)) if self.home_folder else Home.from_environment()
 
     @property
     def lake(self) -> Lake:

@@ -60,6 +60,7 @@ def serve_until_stopped(
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stopped.set())
     state = _state_file(home)
+    home.begin_writing()
     with serving([endpoint for endpoint in endpoints if endpoint.fleet is not None]) as urls:
         write_text(state, json.dumps({"pid": os.getpid(), "urls": urls}, indent=1) + "\n")
         try:

@@ -92,6 +92,7 @@ def import_files(
             raise ConfigError(path, "is given twice", mend="give each file once")
         file = adapter_of(tool, document).read(document, endpoint.api)
         parts += _not_yet_imported(home, _parts(tool, document, file, day))
+    home.begin_writing()
     return [_write(home, part, endpoint) for part in parts]
 
 

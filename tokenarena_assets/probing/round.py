@@ -45,6 +45,7 @@ from tokenarena_assets.probing.plan import (
 from tokenarena_assets.probing.retries import Purse, Recorded, recorded_of
 from tokenarena_assets.probing.session import Progress, run_session
 from tokenarena_assets.probing.spend import NOTHING, Booked, Cut, booked_spend, cost_of, cut_back
+from tokenarena_assets.storage.faults import explained
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import RoundFiles, RoundWriter, is_being_written, rounds_of
 from tokenarena_assets.storage.rehearsal import require_kind
@@ -391,6 +392,7 @@ def run_round(
             f"nothing can be sent: {why}",
             mend="raise --max-usd, --max-usd-per-day or the endpoint's limits.max_usd_per_day, or wait for tomorrow",
         )
+    home.begin_writing()
     seal_leftovers(home, plan.day, keep=plan.round_id)
 
     def certify(found: Certificate) -> None:
@@ -412,7 +414,8 @@ def run_round(
             progress=progress,
             recorded=recorded,
         )
-        path = writer.seal("complete")
+        with explained(writer.path, "sealed"):
+            path = writer.seal("complete")
     finally:
         writer.close()
     by_status = session.by_status + Counter({"not_sent": len(cut)})
@@ -431,6 +434,7 @@ def seal_leftovers(home: Home, day: date, keep: str | None = None) -> list[str]:
     sealed = []
     for found in rounds_of(home, day):
         if found.is_open and found.round_id != keep and not is_being_written(found.log):
-            RoundWriter(home, day, found.round_id, None).seal("partial")
+            with explained(found.log, "sealed"):
+                RoundWriter(home, day, found.round_id, None).seal("partial")
             sealed.append(found.round_id)
     return sealed

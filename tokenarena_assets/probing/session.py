@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import multiprocessing
-import os
 import signal
 import time
 from collections import Counter
@@ -35,7 +34,7 @@ from tokenarena_assets.probing.retries import Purse, Recorded, again, limits_of,
 from tokenarena_assets.probing.search import search_context
 from tokenarena_assets.probing.spend import cost_of
 from tokenarena_assets.probing.transport import StampedTransport
-from tokenarena_assets.processes import ahead_of_others
+from tokenarena_assets.processes import ahead_of_others, end_with_starter
 from tokenarena_assets.storage.rawlog import encoded
 from tokenarena_assets.suites.fidelity.ask import FIDELITY_SUITES
 
@@ -427,7 +426,7 @@ class _Pipe:
 def _work(share: Share, base_urls: Mapping[str, str], pipe: Connection) -> None:
     """A worker: its share, then None, or the error that ended it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
-    Thread(target=_end_with_parent, daemon=True).start()
+    end_with_starter()  # nobody would write what it pays for
     sink = _Pipe(pipe)
     try:
         with undisturbed():
@@ -436,11 +435,3 @@ def _work(share: Share, base_urls: Mapping[str, str], pipe: Connection) -> None:
         sink.close(error)
     else:
         sink.close(None)
-
-
-def _end_with_parent() -> None:
-    """End this worker once its parent is gone, also where that was killed: nobody would write what it pays for."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)

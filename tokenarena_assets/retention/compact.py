@@ -180,6 +180,7 @@ def _alone(home: Home, *, dry: bool) -> Iterator[None]:
     if dry:
         yield
         return
+    home.begin_writing()
     with (home.root / ".retention.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import sqlglot
 
+from tokenarena_assets.storage.faults import explained_reading
 from tokenarena_assets.storage.lake import Lake, ParquetLake, parquet_scan
 from tokenarena_assets.storage.rehearsal import BANNER
 from tokenarena_assets.storage.sqlmodels import models_folder
@@ -67,7 +68,8 @@ def fill(
         connection.execute("use published")
         filling = _Filling(connection, lake, rehearsal, relative_to)
         for spec in specs:
-            found = filling.table(spec, (known or {}).get(spec.name, {}))
+            with explained_reading(filling.reading):
+                found = filling.table(spec, (known or {}).get(spec.name, {}))
             if found:
                 held[spec.name] = found
         _add_macros(connection, held.keys())
@@ -88,6 +90,7 @@ class _Filling:
         self.lake = lake
         self.rehearsal = rehearsal
         self.relative_to = relative_to
+        self.reading: list[str] = []  # the files that were asked for last: one of them, where reading fails
 
     def table(self, spec: TableSpec, known: Mapping[str, tuple[str, int]]) -> dict[str, tuple[str, int]]:
         """Bring one table up to date that holds `known`; what it holds then, nothing where the lake has no day."""
@@ -121,7 +124,8 @@ class _Filling:
         return there == here
 
     def _scan(self, spec: TableSpec, days: Sequence[date]) -> str:
-        return parquet_scan(self.lake.files(spec.name, days))
+        self.reading[:] = self.lake.files(spec.name, days)
+        return parquet_scan(self.reading)
 
     def _rows(self, spec: TableSpec, scan: str) -> str:
         marked = "" if REHEARSAL in spec.column_names else f", {str(self.rehearsal).lower()} as {REHEARSAL}"

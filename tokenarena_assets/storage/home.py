@@ -1,14 +1,24 @@
-"""The home folder: where each kind of file has its place."""
+"""The home folder: where each kind of file has its place, and which version of that order it keeps."""
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+import shutil
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from tokenarena_assets import __version__
+from tokenarena_assets.errors import StorageError
+from tokenarena_assets.storage.faults import explained
+from tokenarena_assets.storage.files import TEMPORARY, is_leftover, write_text
+
 HOME_VARIABLE = "TOKENARENA_HOME"
 REHEARSAL_MARKER = "rehearsal.json"
+VERSION_MARKER = "home.json"
+LAYOUT_VERSION = 1  # of the folders and files below a home; a home without a marker is of version 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +29,86 @@ class Home:
 
     @classmethod
     def from_environment(cls) -> Home:
-        """`TOKENARENA_HOME`, else `./arena`."""
-        return cls(Path(os.environ.get(HOME_VARIABLE) or "arena").absolute())
+        """`TOKENARENA_HOME`, else `./arena`.
+
+        Raises:
+            StorageError: see :meth:`at`.
+        """
+        return cls.at(root_in_force())
+
+    @classmethod
+    def at(cls, root: Path) -> Home:
+        """The home in a folder, or one that is still to be.
+
+        Raises:
+            StorageError: a newer version wrote it, or its marker cannot be read.
+        """
+        home = cls(root.absolute())
+        home.layout_version()
+        return home
+
+    def layout_version(self) -> int:
+        """The version of its order of files.
+
+        Raises:
+            StorageError: it is newer than this program knows, or cannot be read.
+        """
+        path = self.version_marker
+        with explained(path):
+            try:
+                content = json.loads(path.read_text(encoding="utf-8"))
+            except FileNotFoundError:
+                return LAYOUT_VERSION
+            except ValueError:
+                content = None
+        found = content.get("layout_version") if isinstance(content, dict) else None
+        if not isinstance(found, int) or isinstance(found, bool) or found < 1:
+            raise StorageError(
+                f"{path}: names no version of the home",
+                mend=f'restore it from a backup, or write {{"layout_version": {LAYOUT_VERSION}}} into it',
+            )
+        if found > LAYOUT_VERSION:
+            raise StorageError(
+                f"{self.root} is a home of version {found}, written by tokenarena {content.get('tokenarena', '?')}; "
+                f"this is tokenarena {__version__}, which knows version {LAYOUT_VERSION}",
+                mend="use that version or a newer one, or set TOKENARENA_HOME to another folder",
+            )
+        return found
+
+    def begin_writing(self) -> None:
+        """Before anything is written: mark a new home with its version, remove what killed writers left half done.
+
+        Raises:
+            StorageError: a newer version wrote the home, or it cannot be written.
+        """
+        self.layout_version()
+        if not self.version_marker.exists():
+            marker = {"layout_version": LAYOUT_VERSION, "tokenarena": __version__}
+            write_text(self.version_marker, json.dumps(marker) + "\n")
+        self.require_writable()
+        for path in self.leftovers():
+            with explained(path, "removed"):
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def require_writable(self) -> None:
+        """Ask the system before others, who say it less plainly.
+
+        Raises:
+            StorageError: the folder is there and cannot be written.
+        """
+        with explained(self.root, "written"):
+            if self.root.exists() and not os.access(self.root, os.W_OK, effective_ids=True):
+                is_read_only = os.statvfs(self.root).f_flag & os.ST_RDONLY
+                raise OSError(errno.EROFS if is_read_only else errno.EACCES, "")
+
+    def leftovers(self) -> list[Path]:
+        """Temporary files and folders that killed writers left in our own folders."""
+        found = [path for folder in (self.root, self.dagster) if folder.is_dir() for path in folder.iterdir()]
+        for part in ("raw", "lake", "report"):
+            for folder, folders, names in os.walk(self.root / part):
+                found += [Path(folder, name) for name in (*folders, *names)]
+                folders[:] = [name for name in folders if not TEMPORARY.match(name)]
+        return sorted(path for path in found if is_leftover(path))
 
     def raw_day(self, day: date) -> Path:
         """The folder of a day's raw probe rounds."""
@@ -34,6 +122,11 @@ class Home:
     def price_releases(self) -> Path:
         """Which quarantined prices a person has released, a line each."""
         return self.root / "raw" / "prices" / "releases.jsonl"
+
+    @property
+    def version_marker(self) -> Path:
+        """Which version of the order of files this home keeps."""
+        return self.root / VERSION_MARKER
 
     @property
     def rehearsal_marker(self) -> Path:
@@ -59,3 +152,8 @@ class Home:
     def dagster(self) -> Path:
         """Dagster's own storage: runs, events, schedule state."""
         return self.root / "dagster"
+
+
+def root_in_force() -> Path:
+    """The folder that `TOKENARENA_HOME` names, else `./arena`."""
+    return Path(os.environ.get(HOME_VARIABLE) or "arena").absolute()

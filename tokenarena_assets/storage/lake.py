@@ -18,8 +18,9 @@ import duckdb
 import polars as pl
 
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
-from tokenarena_assets.storage.files import replacing
-from tokenarena_assets.storage.home import Home
+from tokenarena_assets.storage.faults import explained, explained_reading, require_parquet
+from tokenarena_assets.storage.files import replacing, temporary_beside
+from tokenarena_assets.storage.home import Home, root_in_force
 
 if TYPE_CHECKING:
     from tokenarena_assets.storage.ducklake import DuckLake
@@ -47,6 +48,7 @@ class Lake(ABC):
 
         Raises:
             MissingTableError: one of them has not been materialized.
+            StorageError: one of them was cut, is something else, or cannot be read.
         """
 
     @abstractmethod
@@ -121,7 +123,8 @@ class Lake(ABC):
             MissingTableError: it has not been materialized.
         """
         rows = self.scan(table, day)
-        return (rows if columns is None else rows.select(columns)).collect()
+        with explained(Path(self.uri(table, day))):
+            return (rows if columns is None else rows.select(columns)).collect()
 
     def write(self, table: str, day: date, frame: pl.DataFrame) -> None:
         """Replace the partition of a day."""
@@ -139,7 +142,9 @@ class Lake(ABC):
         connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")  # beyond it goes to disk, beside the tables
         connection.execute(f"set temp_directory = {_text(str(self.spill))}")
         for table, days in (tables or {}).items():
-            connection.execute(f'create view "{table}" as from {parquet_scan(self.files(table, days))}')
+            files = self.files(table, days)
+            with explained_reading(files):
+                connection.execute(f'create view "{table}" as from {parquet_scan(files)}')
         return connection
 
 
@@ -152,7 +157,7 @@ class ParquetLake(Lake):
     @property
     def spill(self) -> Path:
         """Where DuckDB puts what does not fit into memory."""
-        return self.root / ".spill"
+        return temporary_beside(self.root / "spill")  # of this process alone: DuckDB's names in it are not its own
 
     def path(self, table: str, day: date) -> Path:
         """Where the partition of a day lies, or would lie."""
@@ -165,6 +170,7 @@ class ParquetLake(Lake):
                 f"table {table} has no partition of {day}",
                 mend=f"materialize {table} for {day}: tokenarena run --day {day}",
             )
+        require_parquet(path)
         return path
 
     def days(self, table: str) -> list[date]:
@@ -222,11 +228,11 @@ def lake_of(home: Home) -> Lake:
         TokenArenaError: the variables do not name a lake.
     """
     catalog = os.environ.get(LAKE_VARIABLE)
-    if not catalog or home.is_rehearsal or home.root != Home.from_environment().root:
+    if not catalog or home.is_rehearsal or home.root != root_in_force():
         return ParquetLake(home.lake)
     from tokenarena_assets.storage.ducklake import ducklake_of  # noqa: PLC0415
 
-    return ducklake_of(catalog, home.lake / ".spill")
+    return ducklake_of(catalog, temporary_beside(home.lake / "spill"))
 
 
 def versioned_lake_of(home: Home) -> DuckLake:

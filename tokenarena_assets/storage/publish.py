@@ -18,6 +18,7 @@ import duckdb
 
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage.database import Held, fill, layout_of
+from tokenarena_assets.storage.faults import explained
 from tokenarena_assets.storage.files import replacing, write_text
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake, lake_of, versioned_lake_of
@@ -34,9 +35,13 @@ def publish(home: Home, specs: Sequence[TableSpec], *, anew: bool = False) -> di
     rehearsals from what was measured on its day. Of a database that is as it was published here last, only partitions
     that have changed since are replaced, in a copy; `anew` makes all of it again. A reader that has the old file open
     keeps it until it reconnects; two publishers take turns.
+
+    Raises:
+        StorageError: the home cannot be written, or a partition cannot be read; the old database stays.
     """
-    home.root.mkdir(parents=True, exist_ok=True)
-    with (home.root / ".publish.lock").open("w") as lock:
+    home.begin_writing()
+    lock_file = home.root / ".publish.lock"
+    with explained(lock_file, "written"), lock_file.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         record = home.root / RECORD
         layout = layout_of(specs, rehearsal=home.is_rehearsal)

@@ -26,6 +26,7 @@ import orjson
 import zstandard
 
 from tokenarena_assets.errors import TokenArenaError
+from tokenarena_assets.storage.faults import explained
 from tokenarena_assets.storage.files import replacing, write_text
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rehearsal import require_kind
@@ -272,19 +273,22 @@ class RoundWriter:
 
         Raises:
             RehearsalError: the home takes no rounds of this kind.
+            StorageError: the folder or the file cannot be written.
             TokenArenaError: another process is writing this round, or has sealed it meanwhile.
         """
         if manifest is not None:
             require_kind(home, rehearsal=manifest.get("rehearsal") is True)
         folder = home.raw_day(day)
-        folder.mkdir(parents=True, exist_ok=True)
+        with explained(folder, "written"):
+            folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"round={round_id}.jsonl.part"
         self.round_id = round_id
         if manifest is not None:
             write_text(manifest_path(self.path, round_id), json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
         if manifest is None and not self.path.exists():
             raise self._sealed_meanwhile()
-        self._file = self.path.open("ab", buffering=0)  # a record that was not written must not be tried again later
+        with explained(self.path, "written"):
+            self._file = self.path.open("ab", buffering=0)  # a record not written must not be tried again later
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -320,17 +324,12 @@ class RoundWriter:
         """Write one record that was encoded elsewhere.
 
         Raises:
-            TokenArenaError: the disk takes no more; what it took of the line stays, and the round stays open.
+            StorageError: the disk takes no more; what it took of the line stays, and the round stays open.
         """
         left = memoryview(line + b"\n")
-        try:
+        with explained(self.path, "written"):
             while left:
                 left = left[self._file.write(left) :]
-        except OSError as error:
-            raise TokenArenaError(
-                f"{self.path} cannot be written: {error.strerror}",
-                mend="free some space and run the same command again: it completes this round",
-            ) from error
 
     def close(self) -> None:
         """Leave the round open for a later run to complete."""

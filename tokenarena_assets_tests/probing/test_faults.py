@@ -284,7 +284,7 @@ def test_the_key_is_in_no_file(ran: Ran, faulty: Home) -> None:
     assert record["tool_arguments"].count("[key removed]") == 2
     files = content_of_every_file(faulty.root)
     kinds = Counter(path.name.partition(".")[2] for path in files)
-    assert kinds == {"manifest.json": 1, "jsonl.zst": 1, "seal.json": 1, "certificates.jsonl": 1}
+    assert kinds == {"json": 1, "manifest.json": 1, "jsonl.zst": 1, "seal.json": 1, "certificates.jsonl": 1}
     for path, content in files.items():
         for form in (KEY, KEY.replace("/", "\\/"), "Zq8vK", "Xj4wP"):
             assert form.encode() not in content, path

@@ -37,6 +37,7 @@ LINES = [record(0), record(1, "greedy"), TORN, record(2, "own"), record(3, "cont
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     made = Home(tmp_path / "arena")
+    made.begin_writing()
     make_home(made, LINES)
     return made
 

@@ -108,7 +108,7 @@ def test_days_are_published_together_and_again(home: Home) -> None:
     publish(home, SPECS)
     assert seen(home) == [1, 2, 4]
     assert {path.name for path in home.root.iterdir()} == {
-        "lake", "tokenarena.duckdb", ".publish.lock", ".published.json",
+        "home.json", "lake", "tokenarena.duckdb", ".publish.lock", ".published.json",
     }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import dagster as dg
 
 from tokenarena_assets.chain.certificates import read_certificates
 from tokenarena_assets.chain.ingest import write_probe_log
+from tokenarena_assets.chain.raw_faults import raw_faults
 from tokenarena_assets.chain.tables import CATALOG_LOG, CERTIFICATES, PROBE_LOG, ROUND_LOG
 from tokenarena_assets.defs.factory import asset_spec, check_specs, days_to_make, finish, python_asset, sql_assets
 from tokenarena_assets.defs.partitions import DAYS, days_of_check
@@ -29,6 +30,8 @@ def raw_tables(context: dg.AssetExecutionContext, arena: Arena) -> Iterator[dg.M
             round_log, catalog_log = write_probe_log(arena.home, day, path)
         arena.lake.write("round_log", day, round_log)
         arena.lake.write("catalog_log", day, catalog_log)
+        for fault in raw_faults(arena.lake, day, arena.home.raw_day(day)):
+            context.log.warning("%s", fault)
     yield from finish(context, arena, RAW_TABLES, days)
 
 
