@@ -36,7 +36,7 @@ demo: $(VENV)/.run-stamp  ## probe the embedded fleet, materialize today, print 
 
 ui: $(VENV)/.run-stamp  ## the Dagster UI on http://127.0.0.1:3000
 	@mkdir -p $(TOKENARENA_HOME)
-	@$(BIN)/python -c "from tokenarena_assets.defs.execute import prepare_instance as p; from tokenarena_assets.storage.home import Home; p(Home.from_environment())"
+	@$(BIN)/python -c "from tokenarena_assets.defs.instance import prepare_instance as p; from tokenarena_assets.storage.home import Home; p(Home.from_environment())"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" DAGSTER_HOME=$(TOKENARENA_HOME)/dagster $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
 
 test: $(VENV)/.dev-stamp  ## run the tests
