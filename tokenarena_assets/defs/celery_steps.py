@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -58,6 +59,10 @@ def work(name: str, queues: Sequence[str], steps: int) -> None:
         ["worker", f"--hostname={name}", f"--queues={','.join(queues)}", f"--concurrency={steps}",
          "--prefetch-multiplier=1", "--loglevel=INFO", "--without-gossip", "--without-mingle"]
     )  # fmt: skip
+
+
+# dagster-celery makes its one task anew for each submission, and Celery warns of it each time.
+warnings.filterwarnings("ignore", message="Task name 'execute_plan' is already registered")
 
 
 class LostStepError(TokenArenaError):

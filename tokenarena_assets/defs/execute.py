@@ -1,7 +1,8 @@
 """Runs the daily job on the home's own Dagster instance, for the UI to show it: in this process, or by workers."""
 
+import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import date
 from functools import cache
@@ -90,7 +91,7 @@ def materializing(
                 "resources": {"arena": {"config": arena}},
             }
             if regions and today() in days and "probe_rounds" in chosen and not evidence_only:
-                _run_regions(instance, regions, today().isoformat(), shared, round_config or {})
+                _run_regions(home, regions, today().isoformat(), shared, round_config or {})
             steps = chosen.intersection(ROUND_STEPS) if round_config else ()
             return _execute(
                 instance,
@@ -135,36 +136,35 @@ def _execute(
 
 
 def _run_regions(
-    instance: dg.DagsterInstance,
-    regions: Sequence[str],
-    key: str,
-    shared: dict[str, Any],
-    round_config: dict[str, Any],
+    home: Home, regions: Sequence[str], key: str, shared: dict[str, Any], round_config: dict[str, Any]
 ) -> None:
     """A round of today from each region, all at the same time, each in a run of its own: a lost one stops no other.
 
     What is missing in the end is said by the check `all_regions` of the day.
     """
+    config = {"run_round": "if_none"} | round_config
+    if not is_cluster():
+        here = region_from_in_force()  # of the others there is no host here
+        for region in [region for region in regions if region == here]:
+            _run_region(home, region, key, shared, config)
+        return
+    # Two runs in one process lock each other out: Dagster configures logging anew for each.
+    with ProcessPoolExecutor(len(regions), mp_context=multiprocessing.get_context("spawn")) as processes:
+        waiting = [processes.submit(_run_region, home, region, key, shared, config) for region in regions]
+        for each in waiting:
+            each.result()
 
-    def one(region: str) -> None:
-        name = rounds_asset(region)
-        config = {"run_round": "if_none"} | round_config
-        _execute(
+
+def _run_region(home: Home, region: str, key: str, shared: dict[str, Any], config: dict[str, Any]) -> bool:
+    name = rounds_asset(region)
+    with instance_of(home) as instance:
+        return _execute(
             instance,
             probe_job(region),
             tags={PARTITION: key},
             assets={name},
             run_config=shared | {"ops": {name: {"config": config}}},
         )
-
-    if not is_cluster():
-        for region in regions:
-            if region == region_from_in_force():  # of the others there is no host here
-                one(region)
-        return
-    with ThreadPoolExecutor(len(regions)) as threads:
-        for waiting in [threads.submit(one, region) for region in regions]:
-            waiting.result()
 
 
 def upstream_of(tables: Sequence[str]) -> set[str]:

@@ -81,7 +81,8 @@ def end_lost_runs(instance: dg.DagsterInstance) -> list[str]:
 
     A process that was killed could do neither, and its pools would admit nobody.
     """
-    unfinished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
+    begun = (dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED)
+    unfinished = dg.RunsFilter(statuses=list(begun))
     ended = []
     for run in instance.get_runs(unfinished):
         host, _, pid = run.tags.get(COORDINATOR_TAG, "").rpartition(" ")

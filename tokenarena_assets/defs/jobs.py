@@ -31,7 +31,7 @@ close_day = dg.define_asset_job(
 
 
 @dg.schedule(
-    job=probe_round,
+    job_name=probe_round.name,
     cron_schedule="0 */3 * * *",
     execution_timezone="UTC",
     description="A round every three hours, so that the day is sampled and not one minute of it.",
@@ -48,7 +48,7 @@ def round_every_3_hours(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 
 
 @dg.schedule(
-    job=close_day,
+    job_name=close_day.name,
     cron_schedule="20 0 * * *",
     execution_timezone="UTC",
     description="Yesterday's tables, once its last round is over.",
