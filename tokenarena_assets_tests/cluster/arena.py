@@ -41,7 +41,7 @@ class Arena:
         self.seen: list[tuple[str, str, str]] = []
         self.postgres, self.redis, self.endpoints = (kind(self.folder) for kind in (Postgres, Redis, Endpoints))
         self.eu = Host("eu", 1, one_way_ms=5, loss=0.0)
-        self.us = Host("us", 2, one_way_ms=20, loss=0.01)
+        self.us = Host("us", 2, one_way_ms=15, loss=0.01)
         self.hosts = (self.eu, self.us)
         self._coordinators: list[subprocess.Popen[bytes]] = []
         self._tried = 0
