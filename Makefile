@@ -19,9 +19,9 @@ INSTALL = install() { VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install -q "$$@" |
 # reasoning-gym asks for an older tabulate than Dagster does and works with either, so its lock is installed as it stands.
 GENERATORS = $(INSTALL) --no-deps --require-hashes -r requirements-generators.lock
 
-.PHONY: menu setup generators cluster demo ui test lint bench lock clean train
+.PHONY: menu setup generators cluster cluster-test demo ui test lint bench lock clean train
 menu:  ## print this menu
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(VENV)/.run-stamp  ## make .venv from the pinned, hash-checked lock
 
@@ -41,6 +41,10 @@ ui: $(VENV)/.run-stamp  ## the Dagster UI on http://127.0.0.1:3000
 
 test: $(VENV)/.dev-stamp  ## run the tests
 	@$(BIN)/pytest -n 2 --dist loadfile
+
+cluster-test:  ## a day over two hosts with a network between them, and faults (FAULTS=no: the day alone)
+	@$(MAKE) --no-print-directory cluster
+	@.venv-cluster/bin/python -m tokenarena_assets_tests.cluster $(if $(filter no,$(FAULTS)),--no-faults)
 
 lint: $(VENV)/.dev-stamp  ## ruff, mypy and sqlfluff
 	@$(BIN)/ruff check .

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 import traceback
@@ -30,6 +31,7 @@ def main() -> int:
             print(f"  - {name}", file=sys.stderr)
         print(f"Nothing was tested.\n{BAR}", file=sys.stderr)
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # as Ctrl-C: everything is taken down
     chosen = [] if asked.no_faults else [fault for fault in FAULTS if (asked.only or "") in fault.__name__]
     failed = []
     with Arena(keep=asked.keep) as arena:

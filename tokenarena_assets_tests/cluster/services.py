@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ class Redis:
         self._folder.mkdir(exist_ok=True)
         self._process = subprocess.Popen(
             ["redis-server", "--bind", SERVICES, "--port", str(REDIS_PORT), "--requirepass", self.password,
-             "--appendonly", "yes", "--dir", str(self._folder), "--save", ""],
+             "--appendonly", "yes", "--dir", str(self._folder), "--save", "", "--pidfile", str(self._folder / "pid")],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
@@ -154,6 +155,13 @@ class Redis:
         """As after a crash."""
         self.stop(signal.SIGKILL)
         self.start()
+
+    def end_leftover(self) -> None:
+        """End a server whose starter was killed."""
+        with suppress(FileNotFoundError, ProcessLookupError, ValueError):
+            pid = int((self._folder / "pid").read_text())
+            if b"redis-server" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Stop it."""
