@@ -46,7 +46,19 @@ fleet_app = typer.Typer(
     epilog="Example: tokenarena fleet up",
 )
 app.add_typer(fleet_app, name="fleet")
-for part in (audit, compact, endpoints_command, explain, lake, leaderboard, prices, recompute, report, snapshot, worker):
+for part in (
+    audit,
+    compact,
+    endpoints_command,
+    explain,
+    lake,
+    leaderboard,
+    prices,
+    recompute,
+    report,
+    snapshot,
+    worker,
+):
     part.register(app)
 
 # Bursts would take another half minute, and the search for border inputs two.

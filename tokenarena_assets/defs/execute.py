@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 import dagster as dg
 
 from tokenarena_assets.cluster.services import is_cluster
+from tokenarena_assets.cluster.worker import record_code
 from tokenarena_assets.defs.build import build_defs
 from tokenarena_assets.defs.instance import coordinator_tag, end_lost_runs, free_pools, instance_of
 from tokenarena_assets.defs.jobs import materialize_day, probe_job
@@ -73,6 +74,7 @@ def materializing(
     regions = regions_in_force()
     with instance_of(home) as instance:
         if is_cluster():
+            record_code(home)
             end_lost_runs(instance)
         defs = build_defs()
         job = defs.resolve_job_def(materialize_day.name)
