@@ -10,10 +10,9 @@ from typing import Any, Literal, Protocol
 
 import dagster as dg
 
-from tokenarena_assets.cluster.services import is_cluster
 from tokenarena_assets.cluster.worker import record_code
 from tokenarena_assets.defs.build import build_defs
-from tokenarena_assets.defs.instance import coordinator_tag, end_lost_runs, free_pools, instance_of
+from tokenarena_assets.defs.instance import by_workers, coordinator_tag, end_lost_runs, free_pools, instance_of
 from tokenarena_assets.defs.jobs import materialize_day, probe_job
 from tokenarena_assets.defs.partitions import DAYS
 from tokenarena_assets.defs.probe.regions import rounds_asset
@@ -73,7 +72,7 @@ def materializing(
     arena = files | {"evidence_only": evidence_only}
     regions = regions_in_force()
     with instance_of(home) as instance:
-        if is_cluster():
+        if by_workers(home):
             record_code(home)
             end_lost_runs(instance)
         defs = build_defs()
@@ -96,6 +95,7 @@ def materializing(
                 _run_regions(home, regions, today().isoformat(), shared, round_config or {})
             steps = chosen.intersection(ROUND_STEPS) if round_config else ()
             return _execute(
+                home,
                 instance,
                 materialize_day.name,
                 tags={PARTITION: keys[0]} if len(keys) == 1 else {RANGE_START: keys[0], RANGE_END: keys[-1]},
@@ -113,11 +113,17 @@ def job_named(name: str) -> dg.JobDefinition:
 
 
 def _execute(
-    instance: dg.DagsterInstance, job_name: str, *, tags: dict[str, str], assets: set[str], run_config: dict[str, Any]
+    home: Home,
+    instance: dg.DagsterInstance,
+    job_name: str,
+    *,
+    tags: dict[str, str],
+    assets: set[str],
+    run_config: dict[str, Any],
 ) -> bool:
     """Run `assets` of a job in this process, or by workers, and wait for it; whether all of it succeeded."""
     keys = [dg.AssetKey(name) for name in sorted(assets)]
-    if not is_cluster():
+    if not by_workers(home):
         result: Any = (
             build_defs()
             .resolve_job_def(job_name)
@@ -145,7 +151,7 @@ def _run_regions(
     What is missing in the end is said by the check `all_regions` of the day.
     """
     config = {"run_round": "if_none"} | round_config
-    if not is_cluster():
+    if not by_workers(home):
         here = region_from_in_force()  # of the others there is no host here
         for region in [region for region in regions if region == here]:
             _run_region(home, region, key, shared, config)
@@ -161,6 +167,7 @@ def _run_region(home: Home, region: str, key: str, shared: dict[str, Any], confi
     name = rounds_asset(region)
     with instance_of(home) as instance:
         return _execute(
+            home,
             instance,
             probe_job(region),
             tags={PARTITION: key},

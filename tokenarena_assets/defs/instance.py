@@ -44,6 +44,11 @@ run_retries:
 COORDINATOR_TAG = "tokenarena/coordinator"  # host and process that wait for a run started from the command line
 
 
+def by_workers(home: Home) -> bool:
+    """Whether steps of this home go to workers: those of rehearsals and recomputes stay here, as their tables do."""
+    return is_cluster() and not home.is_rehearsal and home.root == Home.from_environment().root
+
+
 def prepare_instance(home: Home) -> None:
     """Write the instance's configuration where there is none yet; a user's own is left alone.
 
@@ -52,8 +57,8 @@ def prepare_instance(home: Home) -> None:
     """
     path = home.dagster / "dagster.yaml"
     if not path.exists():
-        write_text(path, CLUSTER_CONFIG if is_cluster() else LOCAL_CONFIG)
-    elif is_cluster() and "postgres" not in path.read_text(encoding="utf-8"):
+        write_text(path, CLUSTER_CONFIG if by_workers(home) else LOCAL_CONFIG)
+    elif by_workers(home) and "postgres" not in path.read_text(encoding="utf-8"):
         raise TokenArenaError(
             f"{path} keeps runs in files of this machine, which workers on others cannot share",
             mend="replace it by deploy/dagster-cluster.yaml",
@@ -64,7 +69,7 @@ def prepare_instance(home: Home) -> None:
 def instance_of(home: Home) -> Iterator[dg.DagsterInstance]:
     """The Dagster instance of the home folder."""
     prepare_instance(home)
-    if is_cluster():
+    if by_workers(home):
         postgres_url()  # a missing or misspelt one is told as such
     os.environ["DAGSTER_HOME"] = str(home.dagster)  # child processes of the multiprocess executor look there
     with dg.DagsterInstance.from_config(str(home.dagster)) as instance:

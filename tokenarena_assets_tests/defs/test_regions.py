@@ -14,7 +14,7 @@ import yaml
 
 from tokenarena_assets.cluster.services import POSTGRES_VARIABLE
 from tokenarena_assets.defs.build import build_defs
-from tokenarena_assets.defs.instance import CLUSTER_CONFIG, COORDINATOR_TAG, end_lost_runs, prepare_instance
+from tokenarena_assets.defs.instance import CLUSTER_CONFIG, COORDINATOR_TAG, by_workers, end_lost_runs, prepare_instance
 from tokenarena_assets.defs.probe import regions as module
 from tokenarena_assets.defs.probe.assets import probe_assets
 from tokenarena_assets.defs.resources import Arena
@@ -179,9 +179,11 @@ def test_a_step_that_is_tried_again_runs_its_round_once(home: Home, few_endpoint
     assert not_due_because(home, today(), "always", replace(vantage, run_id="run-2")) is None
 
 
-def test_the_instance_is_that_of_the_mode(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_instance_is_that_of_the_mode(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepare_instance(home)
     monkeypatch.setenv("TOKENARENA_EXECUTOR", "celery")
+    assert by_workers(home)
+    assert not by_workers(Home(tmp_path / "recomputed")), "it is nobody else's"
     with pytest.raises(TokenArenaError, match="which workers on others cannot share"):
         prepare_instance(home)
     (home.dagster / "dagster.yaml").unlink()
