@@ -43,7 +43,7 @@ def main() -> int:
             except Exception as error:  # the next one is told of all the same
                 traceback.print_exc()
                 failed.append(stage.__name__)
-                seen = f"DOES NOT HOLD: {error}"
+                seen = f"DOES NOT HOLD: {str(error)[-600:]}"
             arena.seen.append((_title(stage.__doc__), f"{time.monotonic() - started:.0f} s", seen))
             print(f"{arena.seen[-1]}", file=sys.stderr, flush=True)
         print(_table(arena.seen))

@@ -179,6 +179,15 @@ def test_a_step_that_is_tried_again_runs_its_round_once(home: Home, few_endpoint
     assert not_due_because(home, today(), "always", replace(vantage, run_id="run-2")) is None
 
 
+def test_a_single_place_takes_what_the_day_has(home: Home, few_endpoints: Catalog) -> None:
+    from tokenarena_assets.defs.probe.rounds import not_due_because
+
+    plan = plan_round(home, today(), few_endpoints.endpoints, PlanOptions(), vantage=Vantage("eu", REGIONS))
+    RoundWriter(home, today(), plan.round_id, plan.manifest).seal("complete")
+    assert not_due_because(home, today(), "if_none", Vantage()) == "the day has a round already"
+    assert not_due_because(home, today(), "if_none", Vantage("us", REGIONS)) is None
+
+
 def test_the_instance_is_that_of_the_mode(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepare_instance(home)
     monkeypatch.setenv("TOKENARENA_EXECUTOR", "celery")

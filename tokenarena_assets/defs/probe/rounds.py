@@ -19,7 +19,7 @@ from tokenarena_assets.probing.round import RoundOutcome, RoundPlan, plan_of_cut
 from tokenarena_assets.probing.vantage import Vantage
 from tokenarena_assets.report.markdown import forecast_line, forecast_table, suites_table
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.rawlog import RoundFiles, is_being_written
+from tokenarena_assets.storage.rawlog import RoundFiles, is_being_written, rounds_of
 from tokenarena_assets.suites.suite import SUITES, SuiteSizes
 
 # What the environment says is read when a round is planned.
@@ -87,9 +87,11 @@ def not_due_because(home: Home, day: date, when: str, vantage: Vantage) -> str |
         for found in own:
             if (found.manifest or {}).get("run_id") == vantage.run_id and not _is_cut_off(found):
                 return f"round {found.round_id} was run for this very run, or is being run"
-    if when == "always" or not own or plan_of_cut_off(home, day, vantage) is not None:
+    # A single place takes whatever the day has, from wherever it was sent.
+    has_one = bool(own if vantage.regions else rounds_of(home, day))
+    if when == "always" or not has_one or plan_of_cut_off(home, day, vantage) is not None:
         return None
-    return "the day has a round from here already"
+    return "the day has a round already"
 
 
 def _is_cut_off(found: RoundFiles) -> bool:
