@@ -22,9 +22,9 @@ GENERATORS = $(INSTALL) --no-deps --require-hashes -r requirements-generators.lo
 # Not the module that others use, nor what runs for half an hour: soak.py and crash.py by themselves.
 BENCHES := $(filter-out benchmarks/synthetic.py benchmarks/soak.py benchmarks/crash.py,$(wildcard benchmarks/*.py))
 
-.PHONY: menu setup generators cluster demo ui test lint bench fuzz audit secrets lock clean train
+.PHONY: menu setup generators cluster cluster-test demo ui test lint bench fuzz audit secrets lock clean train
 menu:  ## print this menu
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(VENV)/.run-stamp  ## make .venv from the pinned, hash-checked lock
 
@@ -39,11 +39,15 @@ demo: $(VENV)/.run-stamp  ## probe the embedded fleet, materialize today, print 
 
 ui: $(VENV)/.run-stamp  ## the Dagster UI on http://127.0.0.1:3000
 	@mkdir -p $(TOKENARENA_HOME)
-	@$(BIN)/python -c "from tokenarena_assets.defs.execute import prepare_instance as p; from tokenarena_assets.storage.home import Home; p(Home.from_environment())"
+	@$(BIN)/python -c "from tokenarena_assets.defs.instance import prepare_instance as p; from tokenarena_assets.storage.home import Home; p(Home.from_environment())"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" DAGSTER_HOME=$(TOKENARENA_HOME)/dagster $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
 
 test: $(VENV)/.dev-stamp  ## run the tests
 	@$(BIN)/pytest -n 2 --dist loadfile
+
+cluster-test:  ## a day over two hosts with a network between them, and faults (FAULTS=no: the day alone)
+	@$(MAKE) --no-print-directory cluster
+	@.venv-cluster/bin/python -m tokenarena_assets_tests.cluster $(if $(filter no,$(FAULTS)),--no-faults)
 
 lint: $(VENV)/.dev-stamp  ## ruff, mypy and sqlfluff
 	@$(BIN)/ruff check .

@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from tokenarena_assets import __version__
-from tokenarena_assets.commands import audit, compact, explain, lake, leaderboard, prices, recompute, report, snapshot
+from tokenarena_assets.commands import (
+    audit,
+    compact,
+    explain,
+    lake,
+    leaderboard,
+    prices,
+    recompute,
+    report,
+    snapshot,
+    worker,
+)
 from tokenarena_assets.commands import endpoints as endpoints_command
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage.faults import in_words
@@ -36,7 +47,19 @@ fleet_app = typer.Typer(
     epilog="Example: tokenarena fleet up",
 )
 app.add_typer(fleet_app, name="fleet")
-for part in (audit, compact, endpoints_command, explain, lake, leaderboard, prices, recompute, report, snapshot):
+for part in (
+    audit,
+    compact,
+    endpoints_command,
+    explain,
+    lake,
+    leaderboard,
+    prices,
+    recompute,
+    report,
+    snapshot,
+    worker,
+):
     part.register(app)
 
 # Bursts would take another half minute, and the search for border inputs two.

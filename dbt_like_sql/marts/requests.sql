@@ -15,6 +15,7 @@
 -- rule estimated_or_known: cost_usd is null or estimated_cost_usd is null
 -- column day: UTC day of the partition
 -- column round_id: round that sent the probe
+-- column region_from: where it was sent from: a probing region, or local; null: imported
 -- column request_id: identity of the probe: a hash of round, endpoint, suite and question
 -- column endpoint_id: provider/model@sku
 -- column suite: what was asked: speed, parallel, quality_*, anchor, own, context, parity, sampled, greedy, border, logprobs
@@ -95,6 +96,7 @@
 select
     probe_log.day,
     probe_log.round_id,
+    round_log.region_from,
     probe_log.request_id,
     probe_log.endpoint_id,
     probe_log.suite,
@@ -178,6 +180,7 @@ inner join stg_probe_log
         probe_log.day = stg_probe_log.day
         and probe_log.raw_file = stg_probe_log.raw_file
         and probe_log.raw_line = stg_probe_log.raw_line
+left join round_log on probe_log.day = round_log.day and probe_log.raw_file = round_log.raw_file
 where
     probe_log.day = $day
     and stg_probe_log.reject_reason is null

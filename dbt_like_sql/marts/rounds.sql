@@ -7,8 +7,10 @@
 -- rule void_publishes_nothing: not void or n_requests = 0
 -- column day: UTC day of the partition
 -- column round_id: identity of the round; begins with its UTC start
--- column started_at: wall clock (UTC) when the round was planned
+-- column region_from: where it was sent from: a probing region, or local; null: imported, or not recorded
+-- column started_at: wall clock (UTC) of its host when the round was planned
 -- column sealed_at: wall clock (UTC) when its file was compressed
+-- column clock_offset_ms: shared clock minus the host's wall clock, milliseconds; null: no shared clock
 -- column state: complete, partial (cut off and closed), open (running or cut off), unsealed (no seal)
 -- column certified: the prober measured its own error before and during the round, and it was within its budget
 -- column void: the prober's own error was over its budget: every line is in quarantine, nothing is published from it
@@ -50,8 +52,10 @@ set_aside as (
 select
     round_log.day,
     round_log.round_id,
+    round_log.region_from,
     round_log.started_at,
     round_log.sealed_at,
+    round_log.clock_offset_ms,
     round_log.state,
     stg_rounds.certified,
     stg_rounds.void,

@@ -136,7 +136,16 @@ ROUND_LOG = TableSpec(
             "rows than were sealed), stray (a second copy of a round, or a file of none)",
             TEXT,
         ),
-        Column("ordinal", "number of the round in its day, from 0", INT),
+        Column("ordinal", "number of the round in its day and region, from 0", INT),
+        Column(
+            "region_from", "where it was sent from: a probing region, or local; null: imported, or not recorded", TEXT
+        ),
+        Column(
+            "clock_offset_ms",
+            "shared clock minus the host's wall clock when it was planned, milliseconds; null: no shared clock",
+            REAL,
+        ),
+        Column("clock_uncertainty_ms", "how well that is known: half the quickest round trip, milliseconds", REAL),
         Column("plan_key", "hash of endpoints, suites and sizes", TEXT),
         Column("suites", "suites asked, comma-separated", TEXT),
         Column("client", "client versions, comma-separated", TEXT),
@@ -657,6 +666,52 @@ COST_PER_CORRECT = TableSpec(
     ),
 )
 
+VANTAGE_DAILY = TableSpec(
+    name="vantage_daily",
+    description=(
+        "Network distance and serving speed of each endpoint from each place that it was asked from: one round trip of "
+        "the network by the TCP connect, and what is left of the time to first token without it. Times are of probes "
+        "of the suite speed that were answered in time, of one size of prompts."
+    ),
+    grain="one endpoint, place and day",
+    group="measure",
+    key=("endpoint_id", "region_from"),
+    not_null=("day", "endpoint_id", "region_from", "n_rounds", "n_sent", "n_answered", "n_connects"),
+    rules={
+        "answered_within_sent": "n_answered between 0 and n_sent",
+        "round_trip_positive": "round_trip_p50_ms > 0",
+        "round_trip_interval_ordered": (
+            "round_trip_p50_lo_ms <= round_trip_p50_ms and round_trip_p50_ms <= round_trip_p50_hi_ms"
+        ),
+        "ttft_interval_ordered": "ttft_p50_lo_ms <= ttft_p50_ms and ttft_p50_ms <= ttft_p50_hi_ms",
+        "less_network_below_ttft": "ttft_less_network_p50_ms <= ttft_p50_ms",
+    },
+    columns=(
+        Column("day", "UTC day", DAY),
+        Column("endpoint_id", "provider/model@sku", TEXT),
+        Column("region_from", "where it was asked from: a probing region, or local", TEXT),
+        Column("prompt_tokens_target", "size of the prompts, tokens: the one that was asked most; null: none", INT),
+        Column("n_rounds", "rounds from there", INT),
+        Column("n_sent", "probes sent", INT),
+        Column("n_answered", "of them answered (ok or cut at the output cap)", INT),
+        Column("n_connects", "connections opened, each timed; of all suites, bursts aside", INT),
+        Column("round_trip_p50_ms", "median TCP connect: one round trip to where TLS ends, milliseconds", REAL),
+        Column("round_trip_p50_lo_ms", "its 95 % interval, lower", REAL),
+        Column("round_trip_p50_hi_ms", "upper", REAL),
+        Column("ttft_p50_ms", "median time to first token, milliseconds", REAL),
+        Column("ttft_p50_lo_ms", "its 95 % interval, lower", REAL),
+        Column("ttft_p50_hi_ms", "upper", REAL),
+        Column("n_ttft", "probes that it rests on", INT),
+        Column("ttft_less_network_p50_ms", "that minus one round trip, milliseconds; null: one of them is", REAL),
+        Column("ttft_less_network_p50_lo_ms", "its 95 % interval, lower: worst of both, Bonferroni", REAL),
+        Column("ttft_less_network_p50_hi_ms", "upper", REAL),
+        Column("output_speed_p50_tok_s", "median output speed, tokens per second", REAL),
+        Column("output_speed_p50_lo_tok_s", "its 95 % interval, lower", REAL),
+        Column("output_speed_p50_hi_tok_s", "upper", REAL),
+        Column("n_speed", "probes that it rests on", INT),
+    ),
+)
+
 PYTHON_TABLES = (
     PROBE_LOG,
     ROUND_LOG,
@@ -664,6 +719,7 @@ PYTHON_TABLES = (
     CERTIFICATES,
     GRADED_ANSWERS,
     LATENCY_DAILY,
+    VANTAGE_DAILY,
     QUALITY_DAILY,
     QUALITY_POOL,
     ANCHOR_GAP,

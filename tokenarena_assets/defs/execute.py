@@ -1,55 +1,31 @@
-"""Runs the daily job in this process on the home's own Dagster instance, so that the UI shows the run."""
+"""Runs the daily job on the home's own Dagster instance, for the UI to show it: in this process, or by workers."""
 
-import os
+import multiprocessing
 import uuid
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import date
+from functools import cache
 from typing import Any, Literal, Protocol
 
 import dagster as dg
 
+from tokenarena_assets.cluster.worker import record_code
 from tokenarena_assets.defs.build import build_defs
+from tokenarena_assets.defs.instance import by_workers, coordinator_tag, end_lost_runs, free_pools, instance_of
+from tokenarena_assets.defs.jobs import materialize_day, probe_job
 from tokenarena_assets.defs.killed_runs import end_killed_runs, going_on
 from tokenarena_assets.defs.partitions import DAYS
+from tokenarena_assets.defs.probe.regions import rounds_asset
 from tokenarena_assets.errors import TokenArenaError
-from tokenarena_assets.storage.faults import explained
-from tokenarena_assets.storage.files import write_text
+from tokenarena_assets.probing.round import today
+from tokenarena_assets.probing.vantage import region_from_in_force, regions_in_force
 from tokenarena_assets.storage.home import Home
 
 ROUND_STEPS = ("round_forecast", "probe_rounds")
+PARTITION = "dagster/partition"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-INSTANCE_CONFIG = """\
-telemetry:
-  enabled: false
-nux:
-  enabled: false
-concurrency:
-  pools:
-    default_limit: 1   # without a limit a pool is unlimited: one publisher, one prober at a time
-    granularity: op
-"""
-
-
-def prepare_instance(home: Home) -> None:
-    """Write the instance's configuration where there is none yet; a user's own is left alone.
-
-    Raises:
-        StorageError: the home is of a newer version, or cannot be written.
-    """
-    home.begin_writing()
-    path = home.dagster / "dagster.yaml"
-    if not path.exists():
-        write_text(path, INSTANCE_CONFIG)
-
-
-@contextmanager
-def instance_of(home: Home) -> Iterator[dg.DagsterInstance]:
-    """The Dagster instance of the home folder."""
-    prepare_instance(home)
-    os.environ["DAGSTER_HOME"] = str(home.dagster)  # child processes of the multiprocess executor look there
-    with explained(home.dagster, "written"), dg.DagsterInstance.from_config(str(home.dagster)) as instance:
-        yield instance
 
 
 def materialize(
@@ -96,11 +72,16 @@ def materializing(
     """For many runs in this process on one instance and one set of definitions; what `log` tells goes to stderr."""
     files = {"home_folder": str(home.root), "endpoints_file": endpoints_file, "presets_file": presets_file}
     arena = files | {"evidence_only": evidence_only}
+    regions = regions_in_force()
     with instance_of(home) as instance:
-        end_killed_runs(home, instance)
+        if by_workers(home):
+            record_code(home)
+            end_lost_runs(instance)
+        else:
+            end_killed_runs(home, instance)
         defs = build_defs()
-        job = defs.resolve_job_def("materialize_day")
-        known = {key.to_user_string() for key in defs.resolve_asset_graph().executable_asset_keys}
+        job = defs.resolve_job_def(materialize_day.name)
+        known = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
 
         def run(days: Sequence[date], *, assets: Sequence[str] = (), without: Sequence[str] = ()) -> bool:
             keys = [day.isoformat() for day in days]
@@ -110,25 +91,96 @@ def materializing(
                     mend=f"days run from {DAYS.get_first_partition_key()} to today (UTC)",
                 )
             chosen = (set(assets) or known) - set(without)
+            shared = {
+                "loggers": {"progress": {"config": {"only_problems": log == "problems"}}},
+                "resources": {"arena": {"config": arena}},
+            }
+            if regions and today() in days and "probe_rounds" in chosen and not evidence_only:
+                _run_regions(home, regions, today().isoformat(), shared, round_config or {})
             steps = chosen.intersection(ROUND_STEPS) if round_config else ()
-            run_id = str(uuid.uuid4())
-            with going_on(home, run_id):
-                result = job.execute_in_process(
-                    partition_key=keys[0] if len(keys) == 1 else None,
-                    tags=None if len(keys) == 1 else {RANGE_START: keys[0], RANGE_END: keys[-1]},
-                    asset_selection=[dg.AssetKey(name) for name in sorted(chosen)],
-                    run_config={
-                        "loggers": {"progress": {"config": {"only_problems": log == "problems"}}},
-                        "resources": {"arena": {"config": arena}},
-                        "ops": {name: {"config": round_config} for name in steps},
-                    },
-                    instance=instance,
-                    raise_on_error=False,
-                    run_id=run_id,
-                )
-            return bool(result.success)
+            return _execute(
+                home,
+                instance,
+                job,
+                tags={PARTITION: keys[0]} if len(keys) == 1 else {RANGE_START: keys[0], RANGE_END: keys[-1]},
+                assets=chosen,
+                run_config=shared | {"ops": {name: {"config": round_config} for name in steps}},
+            )
 
         yield run
+
+
+@cache
+def job_named(name: str) -> dg.JobDefinition:
+    """A job of the project; workers make it by this function, once in their lives."""
+    return build_defs().resolve_job_def(name)
+
+
+def _execute(
+    home: Home,
+    instance: dg.DagsterInstance,
+    job: dg.JobDefinition,
+    *,
+    tags: dict[str, str],
+    assets: set[str],
+    run_config: dict[str, Any],
+) -> bool:
+    """Run `assets` of a job in this process, or by workers, and wait for it; whether all of it succeeded."""
+    keys = [dg.AssetKey(name) for name in sorted(assets)]
+    if not by_workers(home):
+        run_id = str(uuid.uuid4())
+        with going_on(home, run_id):
+            in_process = job.execute_in_process(
+                tags=tags,
+                asset_selection=keys,
+                run_config=run_config,
+                instance=instance,
+                raise_on_error=False,
+                run_id=run_id,
+            )
+        return bool(in_process.success)
+    result = dg.execute_job(
+        dg.build_reconstructable_job(__name__, job_named.__name__, (job.name,)),
+        instance,
+        run_config=run_config,
+        tags=tags | coordinator_tag(),
+        asset_selection=keys,
+    )
+    free_pools(instance, result.run_id)  # of a run that failed they stay taken
+    return bool(result.success)
+
+
+def _run_regions(
+    home: Home, regions: Sequence[str], key: str, shared: dict[str, Any], round_config: dict[str, Any]
+) -> None:
+    """A round of today from each region, all at the same time, each in a run of its own: a lost one stops no other.
+
+    What is missing in the end is said by the check `all_regions` of the day.
+    """
+    config = {"run_round": "if_none"} | round_config
+    if not by_workers(home):
+        here = region_from_in_force()  # of the others there is no host here
+        for region in [region for region in regions if region == here]:
+            _run_region(home, region, key, shared, config)
+        return
+    # Two runs in one process lock each other out: Dagster configures logging anew for each.
+    with ProcessPoolExecutor(len(regions), mp_context=multiprocessing.get_context("spawn")) as processes:
+        waiting = [processes.submit(_run_region, home, region, key, shared, config) for region in regions]
+        for each in waiting:
+            each.result()
+
+
+def _run_region(home: Home, region: str, key: str, shared: dict[str, Any], config: dict[str, Any]) -> bool:
+    name = rounds_asset(region)
+    with instance_of(home) as instance:
+        return _execute(
+            home,
+            instance,
+            build_defs().resolve_job_def(probe_job(region)),
+            tags={PARTITION: key},
+            assets={name},
+            run_config=shared | {"ops": {name: {"config": config}}},
+        )
 
 
 def upstream_of(tables: Sequence[str]) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
@@ -25,6 +26,11 @@ class _ProgressHandler(logging.Handler):
         line = self._user_line(record, meta) if event is None else self._event_line(event)
         if line:
             print(plain_lines(line), file=sys.stderr, flush=True)
+
+    def tell(self, event: Any) -> None:
+        """A line of an event that no logger of this process saw."""
+        if line := self._event_line(event):
+            print(line, file=sys.stderr, flush=True)
 
     def _user_line(self, record: logging.LogRecord, meta: dict[str, Any]) -> str | None:
         text = str(meta.get("orig_message", record.getMessage()))
@@ -52,6 +58,15 @@ class _ProgressHandler(logging.Handler):
                 error = error.cause
             return f"   !   {event.step_key} failed: {error.message.strip()}"
         return None
+
+
+def progress_of(run_config: Mapping[str, Any]) -> Callable[[Any], None]:
+    """Tells of the events of steps that ran elsewhere, where a run has the logger below; else nothing."""
+    config = (run_config.get("loggers") or {}).get("progress")
+    if config is None:
+        return lambda _: None
+    handler = _ProgressHandler(only_problems=bool((config.get("config") or {}).get("only_problems")))
+    return handler.tell
 
 
 @dg.logger(

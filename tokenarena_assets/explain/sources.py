@@ -84,6 +84,14 @@ OWN_ANSWERS = f"up.endpoint_id = here.endpoint_id and {OF_DOMAIN}"
 MIX_PRICE = "up.endpoint_id = here.endpoint_id and up.preset = here.mix and up.population = 'probed'"
 MEASURED = "up.endpoint_id = here.endpoint_id"
 IN_FORCE = "up.price_id = here.price_id"
+FROM_THERE = f"{MEASURED} and up.region_from = here.region_from"
+OF_PLACE = f"{FROM_THERE} and up.suite = 'speed' and up.prompt_tokens_target = here.prompt_tokens_target"
+TIMED_THERE = f"{OF_PLACE} and up.status in ('ok', 'truncated') and up.timing_exclusion is null"
+CONNECTS = Input(
+    "requests",
+    ("connect_ms",),
+    f"{FROM_THERE} and up.suite <> 'parallel' and up.timing_exclusion is null and up.connect_ms is not null",
+)
 SAME_TIER = "up.endpoint_id = here.endpoint_id and up.service_tier = here.service_tier and up.problem is null"
 USED = "up.price_json = here.price_json"
 ANSWERED_ITEMS = ("correct", "cost_usd", "output_tokens")
@@ -185,6 +193,52 @@ SOURCES: dict[str, tuple[Source, ...]] = {
         _timed("e2e_from_schedule_ms", "e2e_from_schedule_p50_ms", method=MEDIAN.format("e2e_from_schedule_ms")),
         _timed("largest_burst_share", "largest_burst_share_p50", method=MEDIAN.format("largest_burst_share")),
         _timed("connection", *ALL, method="median over the probes that were answered in time, see the column"),
+    ),
+    "vantage_daily": (
+        PARTITION,
+        _names("endpoint_id", "region_from"),
+        Source(
+            ("prompt_tokens_target",),
+            "the size of prompts that the endpoint was asked most, over all places",
+            "chain.vantage:vantage_by_place",
+            (Input("requests", ("prompt_tokens_target",), f"{MEASURED} and up.suite = 'speed'"),),
+        ),
+        Source(
+            ("n_rounds",),
+            "rounds from there that sent it anything",
+            "chain.vantage:vantage_by_place",
+            (Input("requests", ("round_id",), f"{FROM_THERE} and up.status <> 'not_sent'"),),
+        ),
+        Source(
+            ("n_sent", "n_answered"),
+            "probes of that size from there",
+            "chain.vantage:vantage_by_place",
+            (Input("requests", ("status",), f"{OF_PLACE} and up.status <> 'not_sent'"),),
+        ),
+        Source(
+            ("n_connects", "round_trip*"),
+            "median of requests.connect_ms over connections opened from there, bursts aside, order-statistic interval",
+            "chain.vantage:vantage_by_place",
+            (CONNECTS,),
+        ),
+        Source(
+            ("ttft_less_network*",),
+            "median TTFT minus median connect; the interval from both at 97.5 % (Bonferroni)",
+            "chain.vantage:vantage_by_place",
+            (Input("requests", ("ttft_ms",), TIMED_THERE), CONNECTS),
+        ),
+        Source(
+            ("ttft_p50*", "n_ttft"),
+            MEDIAN.format("ttft_ms"),
+            "chain.vantage:vantage_by_place",
+            (Input("requests", ("ttft_ms",), TIMED_THERE),),
+        ),
+        Source(
+            ("output_speed*", "n_speed"),
+            MEDIAN.format("output_speed_tok_s"),
+            "chain.vantage:vantage_by_place",
+            (Input("requests", ("output_speed_tok_s",), TIMED_THERE),),
+        ),
     ),
     "blended_prices": (
         PARTITION,

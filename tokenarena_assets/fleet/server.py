@@ -36,6 +36,7 @@ class ServerOptions:
     context_tokens: int
     alias: str
     keep_last_tokens: int | None = None
+    host: str = HOST
 
 
 def load_engine() -> Any:
@@ -53,7 +54,7 @@ def common_params(engine: Any, options: ServerOptions) -> Any:
     params = engine.CommonParams()
     params.model.path = str(options.weights)
     params.model_alias = {options.alias}
-    params.hostnames = [HOST]
+    params.hostnames = [options.host]
     params.port = 0  # the kernel chooses a free one
     params.n_parallel = SLOTS
     params.n_ctx = options.context_tokens * SLOTS  # llama.cpp divides it among the slots
@@ -98,12 +99,13 @@ def serve(options: ServerOptions) -> None:
         _announce(announcements, server.listening_address)
         watcher.join()
     else:
-        asyncio.run(_serve_before(server.listening_address, options.keep_last_tokens, announcements, watcher))
+        asyncio.run(_serve_before(server.listening_address, options, announcements, watcher))
 
 
-async def _serve_before(upstream: str, keep_last_tokens: int, announcements: int, watcher: Thread) -> None:
-    front = HeadDroppingFront(upstream, keep_last_tokens)
-    _announce(announcements, await front.listen(HOST))
+async def _serve_before(upstream: str, options: ServerOptions, announcements: int, watcher: Thread) -> None:
+    assert options.keep_last_tokens is not None
+    front = HeadDroppingFront(upstream, options.keep_last_tokens)
+    _announce(announcements, await front.listen(options.host))
     await asyncio.to_thread(watcher.join)
     await front.close()
 
@@ -121,8 +123,11 @@ def _options() -> ServerOptions:
     parser.add_argument("--context-tokens", type=int, default=1024, help="longest prompt plus answer of a request")
     parser.add_argument("--alias", default="arena-tiny", help="the name the endpoint calls its model")
     parser.add_argument("--keep-last-tokens", type=int, help="drop the head of a longer prompt, and say nothing of it")
+    parser.add_argument("--host", default=HOST, help="the address to listen on")
     found = parser.parse_args()
-    return ServerOptions(found.weights, found.threads, found.context_tokens, found.alias, found.keep_last_tokens)
+    return ServerOptions(
+        found.weights, found.threads, found.context_tokens, found.alias, found.keep_last_tokens, found.host
+    )
 
 
 if __name__ == "__main__":

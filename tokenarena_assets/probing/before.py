@@ -14,6 +14,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from tokenarena_assets.probing.record import ITS_OWN_DOING
+from tokenarena_assets.probing.vantage import ASKED_EVERYWHERE, Vantage
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import RoundFiles, certificates_path, is_being_written, records_of, rounds_of
 from tokenarena_assets.suites.fidelity.ask import FIDELITY_SUITES, FidelityAsk
@@ -99,8 +100,12 @@ class Before:
         )
 
 
-def before(home: Home, day: date, suites: Sequence[str], slot: int | None = None) -> Before:
+def before(
+    home: Home, day: date, suites: Sequence[str], slot: int | None = None, vantage: Vantage | None = None
+) -> Before:
     """What the rounds of `day` leave to ask; for the weekly anchor, those since its Monday.
+
+    What is asked from everywhere counts as asked only where it was asked from `vantage`.
 
     A round that another process is writing counts as if all that it asks were answered. A void round counts for
     nothing but its bursts, for nothing of it is published.
@@ -113,7 +118,8 @@ def before(home: Home, day: date, suites: Sequence[str], slot: int | None = None
         completed = found.seal is not None and found.seal.get("state") == "complete"
         if writing or completed:
             for suite in ONCE_A_DAY if not void else ("parallel",):
-                once[suite] |= set(_asked(found).get(suite, ()))
+                if vantage is None or suite not in ASKED_EVERYWHERE or vantage.is_own(found):
+                    once[suite] |= set(_asked(found).get(suite, ()))
         if not void:
             _add_answered(answered, found, UNTIL_ANSWERED, writing=writing)
     if not set(suites).isdisjoint(ITEMS_OF_THE_WEEK):

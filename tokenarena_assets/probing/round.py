@@ -45,9 +45,10 @@ from tokenarena_assets.probing.plan import (
 from tokenarena_assets.probing.retries import Purse, Recorded, recorded_of
 from tokenarena_assets.probing.session import Progress, run_session
 from tokenarena_assets.probing.spend import NOTHING, Booked, Cut, booked_spend, cost_of, cut_back
+from tokenarena_assets.probing.vantage import LOCAL, Vantage
 from tokenarena_assets.storage.faults import explained
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.rawlog import RoundFiles, RoundWriter, is_being_written, rounds_of
+from tokenarena_assets.storage.rawlog import RoundFiles, RoundWriter, is_being_written
 from tokenarena_assets.storage.rehearsal import require_kind
 from tokenarena_assets.suites.items import CANARY
 from tokenarena_assets.suites.version import SUITE_VERSION
@@ -79,6 +80,7 @@ class RoundPlan:
     purse: Purse = field(default_factory=Purse)
     by_suite: list[SuiteForecast] = field(default_factory=list)
     not_ready: Mapping[str, str] = field(default_factory=dict)  # endpoint_id -> why it is not sent to
+    vantage: Vantage = field(default_factory=Vantage)
 
     @property
     def rehearsal(self) -> bool:
@@ -182,8 +184,9 @@ def plan_round(
     *,
     rehearsal: bool = False,
     keys_assumed: bool = False,
+    vantage: Vantage | None = None,
 ) -> RoundPlan:
-    """What the next round of today does; nothing is sent.
+    """What the next round of today does, sent from `vantage` (None: what the environment says); nothing is sent.
 
     A round of the same plan that was cut off is completed under its own id. What would pass a cap is cut back.
     A `rehearsal` is filed under whatever day is given, in a home that takes nothing else. With `keys_assumed` it is the
@@ -195,9 +198,10 @@ def plan_round(
             nothing to ask.
     """
     require_kind(home, rehearsal=rehearsal)
-    if not rehearsal and day != today():
+    vantage = vantage or Vantage.in_force()
+    if not rehearsal and day != vantage.today():
         raise TokenArenaError(
-            f"a round can be run for today ({today()}) only, not for {day}",
+            f"a round can be run for today ({vantage.today()}) only, not for {day}",
             mend="evidence of another day cannot be made today; re-read what is there: tokenarena run --day DAY",
         )
     for endpoint in endpoints:
@@ -207,19 +211,21 @@ def plan_round(
     if keys_assumed:
         unready = {each.endpoint_id: unready[each.endpoint_id] for each in endpoints if each.cannot_probe is not None}
     key = plan_key(endpoints, options, day=day, inputs=inputs, not_ready=unready)
-    existing = rounds_of(home, day)
+    existing = vantage.own_rounds(home, day)
     resumed = next((r for r in existing if _resumable(r, key)), None)
     if resumed is not None and resumed.manifest is not None:
-        return _plan(home, day, endpoints, options, inputs, resumed, resumed.manifest)
+        return _plan(home, day, endpoints, options, inputs, resumed, resumed.manifest, vantage)
     started = datetime.now(UTC)
-    earlier = before(home, day, options.suites, last_slot_due(started.hour) if options.slots_due else None)
+    slot = last_slot_due(vantage.now().hour) if options.slots_due else None
+    earlier = before(home, day, options.suites, slot, vantage)
     manifest = {
         "schema_version": 1,
-        "round_id": f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
+        "round_id": _new_round_id(started, vantage),
         "day": day.isoformat(),
         "rehearsal": rehearsal,
         "ordinal": len(existing),
         "started_at": started.isoformat(timespec="milliseconds"),
+        **vantage.as_record(),
         "plan_key": key,
         "options": json.loads(json.dumps(asdict(options), default=str)),
         "files": inputs.sha256,
@@ -233,7 +239,7 @@ def plan_round(
         "suite_version": SUITE_VERSION,
         "client": {"tokenarena": __version__, "httpx": httpx.__version__, "python": platform.python_version()},
     }
-    plan = _plan(home, day, endpoints, options, inputs, None, manifest)
+    plan = _plan(home, day, endpoints, options, inputs, None, manifest, vantage)
     asked = {suite: sorted({probe.endpoint_id for probe in probes}) for suite, probes in plan.probes.items()}
     if plan.contexts:
         asked["context"] = sorted(search.endpoint_id for search in plan.contexts)
@@ -252,6 +258,12 @@ def plan_round(
     return plan
 
 
+def _new_round_id(started: datetime, vantage: Vantage) -> str:
+    """Begins with its start; the region in it keeps apart what two hosts begin in one second."""
+    region = "" if vantage.region_from == LOCAL else f"{vantage.region_from}-"
+    return f"{started:%Y%m%dT%H%M%SZ}-{region}{secrets.token_hex(3)}"
+
+
 def _as_json(row: ForecastRow | SuiteForecast | Cut | Misfit | ContextPlan) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(json.dumps(asdict(row), default=str))
     return content
@@ -265,6 +277,7 @@ def _plan(
     inputs: Inputs,
     resumed: RoundFiles | None,
     manifest: dict[str, Any],
+    vantage: Vantage,
 ) -> RoundPlan:
     round_id, earlier = manifest["round_id"], Before.from_record(manifest["before"])
     unready: dict[str, str] = manifest["not_ready"]
@@ -279,7 +292,7 @@ def _plan(
             f"there is nothing to ask: {why or 'what is asked once a day was answered already'}",
             mend="ask another suite, or raise the limits",
         )
-    booked = booked_spend(home, day)
+    booked = booked_spend(home, day, vantage)
     recorded = recorded_of(resumed.log) if resumed is not None else Recorded()
     searches = _less_spent(searches, recorded, endpoints)
     affordable = cut_back(
@@ -307,6 +320,7 @@ def _plan(
         _purse(rows, endpoints, options, booked, round_id),
         forecast_by_suite(left, endpoints, affordable.contexts),
         unready,
+        vantage,
     )
 
 
@@ -327,12 +341,11 @@ def _purse(
 ) -> Purse:
     """What the caps leave beyond what is planned."""
     planned = {row.endpoint_id: row.usd_max or NOTHING for row in rows}
-    allowed = min(options.max_day_usd - booked.total, options.max_round_usd - booked.by_round.get(round_id, NOTHING))
+    allowed = min(booked.left(options.max_day_usd), options.max_round_usd - booked.by_round.get(round_id, NOTHING))
     return Purse(
         allowed - sum(planned.values(), start=NOTHING),
         {
-            endpoint.endpoint_id: endpoint.limits.max_usd_per_day
-            - booked.by_endpoint.get(endpoint.endpoint_id, NOTHING)
+            endpoint.endpoint_id: booked.left(endpoint.limits.max_usd_per_day, endpoint.endpoint_id)
             - planned[endpoint.endpoint_id]
             for endpoint in endpoints
             if endpoint.limits.max_usd_per_day is not None
@@ -340,14 +353,15 @@ def _purse(
     )
 
 
-def plan_of_cut_off(home: Home, day: date) -> RoundPlan | None:
-    """The last round of today that was cut off, as its own manifest planned it; None where there is none.
+def plan_of_cut_off(home: Home, day: date, vantage: Vantage | None = None) -> RoundPlan | None:
+    """The last round of today from `vantage` that was cut off, as its own manifest planned it; None: there is none.
 
     A round that another version planned is none: it would not be the same questions.
     """
-    if day != today() or home.is_rehearsal:  # what a rehearsal left is completed by itself
+    vantage = vantage or Vantage.in_force()
+    if day != vantage.today() or home.is_rehearsal:  # what a rehearsal left is completed by itself
         return None
-    for found in reversed(rounds_of(home, day)):
+    for found in reversed(vantage.own_rounds(home, day)):
         if found.manifest is None:
             continue
         try:
@@ -361,7 +375,7 @@ def plan_of_cut_off(home: Home, day: date) -> RoundPlan | None:
             continue
         key = plan_key(recorded, options, day=day, inputs=inputs, not_ready=not_ready(recorded))
         if _resumable(found, key):
-            return _plan(home, day, recorded, options, inputs, found, found.manifest)
+            return _plan(home, day, recorded, options, inputs, found, found.manifest, vantage)
     return None
 
 
@@ -393,7 +407,7 @@ def run_round(
             mend="raise --max-usd, --max-usd-per-day or the endpoint's limits.max_usd_per_day, or wait for tomorrow",
         )
     home.begin_writing()
-    seal_leftovers(home, plan.day, keep=plan.round_id)
+    seal_leftovers(home, plan.day, keep=plan.round_id, vantage=plan.vantage)
 
     def certify(found: Certificate) -> None:
         append_certificate(home, plan.day, plan.round_id, found)
@@ -429,10 +443,10 @@ def run_round(
     )
 
 
-def seal_leftovers(home: Home, day: date, keep: str | None = None) -> list[str]:
-    """Seal the rounds of a day that were cut off and that nobody will complete; their ids."""
+def seal_leftovers(home: Home, day: date, keep: str | None = None, vantage: Vantage | None = None) -> list[str]:
+    """Seal the rounds of a day from `vantage` that were cut off and that nobody will complete; their ids."""
     sealed = []
-    for found in rounds_of(home, day):
+    for found in (vantage or Vantage.in_force()).own_rounds(home, day):
         if found.is_open and found.round_id != keep and not is_being_written(found.log):
             with explained(found.log, "sealed"):
                 RoundWriter(home, day, found.round_id, None).seal("partial")

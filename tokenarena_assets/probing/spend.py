@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from pydantic import ValidationError
@@ -28,6 +29,7 @@ from tokenarena_assets.endpoints.catalog import Endpoint
 from tokenarena_assets.pricing import ListPrice
 from tokenarena_assets.probing.billing import estimated_tokens, is_billable
 from tokenarena_assets.probing.plan import ContextPlan, PlanOptions, Probe, usd_at_most
+from tokenarena_assets.probing.vantage import Vantage
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import RoundFiles, is_being_written, records_of, rounds_of
 
@@ -47,15 +49,35 @@ NOTHING = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """USD that the rounds of a day have cost so far, by endpoint and by round."""
+    """USD that the rounds of a day have cost so far, by endpoint and by round.
+
+    Places that probe at the same time cannot see what the others are spending: each has its own `share` of every cap
+    on the day. `elsewhere` is what of `by_endpoint` was spent from other places.
+    """
 
     by_endpoint: Mapping[str, Decimal]
     by_round: Mapping[str, Decimal]
+    elsewhere: Mapping[str, Decimal] = field(default_factory=dict)
+    share: Fraction = Fraction(1)
 
     @property
     def total(self) -> Decimal:
         """Over all endpoints."""
         return sum(self.by_endpoint.values(), start=NOTHING)
+
+    def left(self, day_cap: Decimal, endpoint_id: str | None = None) -> Decimal:
+        """What of a cap on the day, of all endpoints or of one, may still be spent from here; below 0: nothing."""
+        if endpoint_id is None:
+            spent, elsewhere = self.total, sum(self.elsewhere.values(), start=NOTHING)
+        else:
+            spent, elsewhere = (each.get(endpoint_id, NOTHING) for each in (self.by_endpoint, self.elsewhere))
+        own_cap = day_cap * self.share.numerator / self.share.denominator
+        return min(day_cap - spent, own_cap - (spent - elsewhere))
+
+    def cap_text(self, day_cap: Decimal) -> str:
+        """A cap on the day as people read it."""
+        share = "" if self.share == 1 else f", of which {self.share} from here"
+        return f"{usd(day_cap)} a day{share}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +101,7 @@ class Affordable:
     contexts: tuple[ContextPlan, ...] = ()
 
 
-def booked_spend(home: Home, day: date) -> Booked:
+def booked_spend(home: Home, day: date, vantage: Vantage | None = None) -> Booked:
     """What the raw rounds of a day amount to: usage times the price in each round's own manifest.
 
     A response of HTTP 2xx without usage is booked by its characters, at the upper estimate of tokens; refused requests
@@ -87,12 +109,15 @@ def booked_spend(home: Home, day: date) -> Booked:
     """
     by_endpoint: dict[str, Decimal] = {}
     by_round: dict[str, Decimal] = {}
+    elsewhere: dict[str, Decimal] = {}
     for found in rounds_of(home, day):
         own = _of_round(found)
         by_round[found.round_id] = sum(own.values(), start=NOTHING)
-        for endpoint_id, usd in own.items():
-            by_endpoint[endpoint_id] = by_endpoint.get(endpoint_id, NOTHING) + usd
-    return Booked(by_endpoint, by_round)
+        places = [by_endpoint] if vantage is None or vantage.is_own(found) else [by_endpoint, elsewhere]
+        for place in places:
+            for endpoint_id, usd in own.items():
+                place[endpoint_id] = place.get(endpoint_id, NOTHING) + usd
+    return Booked(by_endpoint, by_round, elsewhere, Fraction(1) if vantage is None else vantage.day_share)
 
 
 def _of_round(found: RoundFiles) -> dict[str, Decimal]:
@@ -169,10 +194,13 @@ def cut_back(
     for endpoint_id, endpoint in catalog.items():
         cap, spent = endpoint.limits.max_usd_per_day, booked.by_endpoint.get(endpoint_id, NOTHING)
         if cap is not None:
-            reason = f"over the cap of {usd(cap)} a day for this endpoint ({usd(spent)} booked today)"
-            left.cut(cap - spent, reason, endpoint_id)
+            reason = f"over the cap of {booked.cap_text(cap)} for this endpoint ({usd(spent)} booked today)"
+            left.cut(booked.left(cap, endpoint_id), reason, endpoint_id)
     caps = [
-        (options.max_day_usd - booked.total, f"of {usd(options.max_day_usd)} a day ({usd(booked.total)} booked today)"),
+        (
+            booked.left(options.max_day_usd),
+            f"of {booked.cap_text(options.max_day_usd)} ({usd(booked.total)} booked today)",
+        ),
         (
             options.max_round_usd - booked.by_round.get(round_id, NOTHING),
             f"of {usd(options.max_round_usd)} a round",

@@ -23,9 +23,13 @@ LAYOUT_VERSION = 1  # of the folders and files below a home; a home without a ma
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Paths under one home folder; nothing is created until something is written."""
+    """Paths under one home folder; nothing is created until something is written.
+
+    `spool` is where a probing host writes its rounds until they are shipped to `root` (`storage.shipping`).
+    """
 
     root: Path
+    spool: Path | None = None
 
     @classmethod
     def from_environment(cls) -> Home:
@@ -113,6 +117,10 @@ class Home:
     def raw_day(self, day: date) -> Path:
         """The folder of a day's raw probe rounds."""
         return self.root / "raw" / "probes" / f"day={day.isoformat()}"
+
+    def written_day(self, day: date) -> Path:
+        """The folder that a day's rounds are written to: the host's own spool where it has one."""
+        return self.raw_day(day) if self.spool is None else self.spool / "probes" / f"day={day.isoformat()}"
 
     def raw_prices(self, day: date) -> Path:
         """The folder of what price feeds said on a day."""

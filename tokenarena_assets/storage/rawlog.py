@@ -84,10 +84,20 @@ def rounds_of(home: Home, day: date) -> list[RoundFiles]:
     """The rounds of a day in the order of their ids (which begin with their start); open ones included.
 
     Of a round that lies in several forms the sealed one counts: a crash between sealing and removing the open file
-    leaves both, and the sealed one holds all of it.
+    leaves both, and the sealed one holds all of it. With a spool, its rounds too, as long as they are not shipped.
     """
+    shared = rounds_in(home.raw_day(day))
+    if home.spool is None:
+        return shared
+    names = {found.round_id for found in shared}
+    both = shared + [found for found in rounds_in(home.written_day(day)) if found.round_id not in names]
+    return sorted(both, key=lambda found: found.round_id)
+
+
+def rounds_in(folder: Path) -> list[RoundFiles]:
+    """The rounds whose files lie in `folder`, in the order of their ids."""
     found: dict[str, Path] = {}
-    for path in _visible(home.raw_day(day)):
+    for path in _visible(folder):
         if (match := ROUND_FILE.match(path.name)) and not path.name.endswith(CERTIFICATES_SUFFIX):
             earlier = found.get(match["round_id"])
             found[match["round_id"]] = path if earlier is None else min(path, earlier, key=_precedence)
@@ -134,7 +144,9 @@ def seal_path(log: Path, round_id: str) -> Path:
 
 def certificates_path(home: Home, day: date, round_id: str) -> Path:
     """What the client measured of itself before and during the round, a line each."""
-    return home.raw_day(day) / f"round={round_id}{CERTIFICATES_SUFFIX}"
+    name = f"round={round_id}{CERTIFICATES_SUFFIX}"
+    shipped = home.raw_day(day) / name
+    return shipped if home.spool is None or shipped.exists() else home.written_day(day) / name
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
@@ -278,7 +290,7 @@ class RoundWriter:
         """
         if manifest is not None:
             require_kind(home, rehearsal=manifest.get("rehearsal") is True)
-        folder = home.raw_day(day)
+        folder = home.written_day(day)
         with explained(folder, "written"):
             folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"round={round_id}.jsonl.part"

@@ -13,7 +13,7 @@ import pytest
 from tokenarena_assets.chain.tables import ROUND_LOG
 from tokenarena_assets.defs import factory
 from tokenarena_assets.defs.execute import materializing
-from tokenarena_assets.defs.probe.assets import probe_rounds, round_forecast
+from tokenarena_assets.defs.probe.assets import probe_assets
 from tokenarena_assets.defs.resources import Arena
 from tokenarena_assets.endpoints import embedded_catalog_path, load_catalog
 from tokenarena_assets.probing.plan import PlanOptions
@@ -42,7 +42,7 @@ def materialize(
     home: Home, instance: dg.DagsterInstance, day: date, run_round: str, *, fails: bool = False
 ) -> dg.ExecuteInProcessResult:
     return dg.materialize(
-        [round_forecast, probe_rounds],
+        probe_assets(()),
         partition_key=day.isoformat(),
         instance=instance,
         resources={"arena": Arena(home_folder=str(home.root))},

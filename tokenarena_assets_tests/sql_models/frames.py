@@ -35,6 +35,7 @@ from tokenarena_assets.chain.quality import anchor_gaps, quality_by_endpoint, qu
 from tokenarena_assets.chain.rank import cost_per_correct
 from tokenarena_assets.chain.ranks import RANKED, rank_day
 from tokenarena_assets.chain.round_prices import round_prices
+from tokenarena_assets.chain.vantage import vantage_by_place
 from tokenarena_assets.endpoints import embedded_presets_path, load_presets
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake, ParquetLake
@@ -278,6 +279,7 @@ def make_the_rest(lake: Lake, day: date) -> None:
     steps = {
         "graded_answers": lambda: grade_answers(day, lake.read("requests", day)),
         "latency_daily": lambda: latency_by_endpoint(day, lake.read("requests", day)),
+        "vantage_daily": lambda: vantage_by_place(day, lake.read("requests", day)),
         "price_observation": lambda: observations(Home(lake.spill / "home"), day, lake.read("catalog_log", day)),
         "price_book": lambda: _prices(lake, day).book,
         "price_quarantine": lambda: _prices(lake, day).quarantine,
@@ -336,6 +338,7 @@ def make_the_rest(lake: Lake, day: date) -> None:
     needs = {name: set(model.dependencies) for name, model in sql_models().items()} | {
         "graded_answers": {"requests"},
         "latency_daily": {"requests"},
+        "vantage_daily": {"requests"},
         "price_observation": {"catalog_log"},
         "price_book": {"price_observation"},
         "price_quarantine": {"price_observation"},

@@ -14,7 +14,7 @@ from tokenarena_assets_tests.sql_models.frames import schemas
 EXPECTED_DEPENDENCIES = {
     "stg_rounds": ("certificates", "round_log"),
     "stg_probe_log": ("catalog_log", "probe_log", "round_prices", "stg_rounds"),
-    "requests": ("probe_log", "stg_probe_log"),
+    "requests": ("probe_log", "round_log", "stg_probe_log"),
     "quarantine": ("stg_probe_log",),
     "rounds": ("quarantine", "requests", "round_log", "stg_rounds"),
     "spend_daily": ("catalog_log", "round_log", "stg_probe_log"),

@@ -1,0 +1,1 @@
+"""Several machines: a shared clock, where services are, the worker of a host."""
