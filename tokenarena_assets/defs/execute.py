@@ -1,7 +1,6 @@
 """Runs the daily job on the home's own Dagster instance, for the UI to show it: in this process, or by workers."""
 
 import multiprocessing
-import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -13,9 +12,9 @@ import dagster as dg
 
 from tokenarena_assets.cluster.worker import record_code
 from tokenarena_assets.defs.build import build_defs
-from tokenarena_assets.defs.instance import by_workers, coordinator_tag, end_lost_runs, free_pools, instance_of
+from tokenarena_assets.defs.instance import by_workers, instance_of
 from tokenarena_assets.defs.jobs import materialize_day, probe_job
-from tokenarena_assets.defs.killed_runs import end_killed_runs, going_on
+from tokenarena_assets.defs.killed_runs import end_killed_runs, free_pools, going_on
 from tokenarena_assets.defs.partitions import DAYS
 from tokenarena_assets.defs.probe.regions import rounds_asset
 from tokenarena_assets.errors import TokenArenaError
@@ -76,9 +75,7 @@ def materializing(
     with instance_of(home) as instance:
         if by_workers(home):
             record_code(home)
-            end_lost_runs(instance)
-        else:
-            end_killed_runs(home, instance)
+        end_killed_runs(home, instance)
         defs = build_defs()
         job = defs.resolve_job_def(materialize_day.name)
         known = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
@@ -128,24 +125,23 @@ def _execute(
     """Run `assets` of a job in this process, or by workers, and wait for it; whether all of it succeeded."""
     keys = [dg.AssetKey(name) for name in sorted(assets)]
     if not by_workers(home):
-        run_id = str(uuid.uuid4())
-        with going_on(home, run_id):
+        with going_on(home) as mark:
             in_process = job.execute_in_process(
-                tags=tags,
+                tags=tags | mark,
                 asset_selection=keys,
                 run_config=run_config,
                 instance=instance,
                 raise_on_error=False,
-                run_id=run_id,
             )
         return bool(in_process.success)
-    result = dg.execute_job(
-        dg.build_reconstructable_job(__name__, job_named.__name__, (job.name,)),
-        instance,
-        run_config=run_config,
-        tags=tags | coordinator_tag(),
-        asset_selection=keys,
-    )
+    with going_on(home) as mark:
+        result = dg.execute_job(
+            dg.build_reconstructable_job(__name__, job_named.__name__, (job.name,)),
+            instance,
+            run_config=run_config,
+            tags=tags | mark,
+            asset_selection=keys,
+        )
     free_pools(instance, result.run_id)  # of a run that failed they stay taken
     return bool(result.success)
 

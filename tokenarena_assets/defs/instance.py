@@ -1,7 +1,6 @@
-"""The Dagster instance of a home: its configuration for one machine and for several, and runs that were lost."""
+"""The Dagster instance of a home, and its configuration for one machine and for several."""
 
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -42,7 +41,6 @@ run_retries:
   max_retries: 1   # a round that was cut off is completed, a partition replaced: nothing is doubled
 """
 )
-COORDINATOR_TAG = "tokenarena/coordinator"  # host and process that wait for a run started from the command line
 
 
 def by_workers(home: Home) -> bool:
@@ -77,40 +75,3 @@ def instance_of(home: Home) -> Iterator[dg.DagsterInstance]:
     os.environ["DAGSTER_HOME"] = str(home.dagster)  # child processes of the multiprocess executor look there
     with explained(home.dagster, "written"), dg.DagsterInstance.from_config(str(home.dagster)) as instance:
         yield instance
-
-
-def coordinator_tag() -> dict[str, str]:
-    """Marks a run as waited for by this process."""
-    return {COORDINATOR_TAG: f"{socket.gethostname()} {os.getpid()}"}
-
-
-def end_lost_runs(instance: dg.DagsterInstance) -> list[str]:
-    """End runs whose waiting process on this host is gone, and free their pools; their ids.
-
-    A process that was killed could do neither, and its pools would admit nobody.
-    """
-    begun = (dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED)
-    unfinished = dg.RunsFilter(statuses=list(begun))
-    ended = []
-    for run in instance.get_runs(unfinished):
-        host, _, pid = run.tags.get(COORDINATOR_TAG, "").rpartition(" ")
-        if host == socket.gethostname() and not _is_alive(int(pid)):
-            instance.report_run_failed(run, "the process that waited for it is gone")
-            free_pools(instance, run.run_id)
-            ended.append(run.run_id)
-    return ended
-
-
-def free_pools(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Give back what a run that is over still holds of the pools."""
-    instance.event_log_storage.free_concurrency_slots_for_run(run_id)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

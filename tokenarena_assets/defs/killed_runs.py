@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ import dagster as dg
 from tokenarena_assets.storage.faults import explained
 from tokenarena_assets.storage.home import Home
 
+TAG = "tokenarena/waited-for-by"  # the name of the file below, in the tags of the run
+
 
 def _folder(home: Home) -> Path:
     """A file a run of this command line that goes on; its lock dies with the process, wherever that ran."""
@@ -20,14 +23,14 @@ def _folder(home: Home) -> Path:
 
 
 @contextmanager
-def going_on(home: Home, run_id: str) -> Iterator[None]:
-    """Inside the block others see that the process of this run lives."""
-    path = _folder(home) / run_id
+def going_on(home: Home) -> Iterator[dict[str, str]]:
+    """Inside the block others see that the process lives that waits for the run with these tags."""
+    path = _folder(home) / str(uuid.uuid4())
     with explained(path, "written"):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = _locked(path)
     try:
-        yield
+        yield {TAG: path.name}
     finally:
         path.unlink(missing_ok=True)
         os.close(descriptor)
@@ -51,10 +54,15 @@ def end_killed_runs(home: Home, instance: dg.DagsterInstance) -> list[str]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 continue  # it lives
-            run = instance.get_run_by_id(path.name)
-            if run is not None and not run.is_finished:
-                instance.report_run_failed(run, "its process was killed; run the day again")
-            instance.event_log_storage.free_concurrency_slots_for_run(path.name)
+            for run in instance.get_runs(dg.RunsFilter(tags={TAG: path.name})):
+                if not run.is_finished:
+                    instance.report_run_failed(run, "its process was killed; run the day again")
+                free_pools(instance, run.run_id)
+                ended.append(run.run_id)
             path.unlink(missing_ok=True)
-            ended.append(path.name)
     return ended
+
+
+def free_pools(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Give back what a run that is over still holds of the pools."""
+    instance.event_log_storage.free_concurrency_slots_for_run(run_id)

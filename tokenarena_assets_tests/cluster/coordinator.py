@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenarena_assets.chain.catalog import table_specs
-from tokenarena_assets.defs.execute import materializing
+from tokenarena_assets.defs.execute import materializing, upstream_of
 from tokenarena_assets.probing.vantage import REGIONS_VARIABLE
 from tokenarena_assets.recompute.evidence import Evidence, empty_home
 from tokenarena_assets.recompute.rerun import Recomputed, compare_all
@@ -26,8 +26,10 @@ from tokenarena_assets.storage.rawlog import records_of, rounds_of
 
 
 def run(asked: dict[str, Any]) -> dict[str, Any]:
-    """Materialize."""
+    """Materialize; `up_to`: tables, with all that they are made from."""
     home, day = Home.from_environment(), date.fromisoformat(asked["day"])
+    if "up_to" in asked:
+        asked["assets"] = sorted(name for name in upstream_of(asked["up_to"]) if not name.startswith("probe_rounds_"))
     with materializing(home, endpoints_file=asked["catalog"], round_config=asked.get("round")) as materialize:
         return {"succeeded": materialize([day], assets=asked.get("assets", ()))}
 

@@ -69,7 +69,7 @@ def disk_full(arena: Arena) -> str:
     """The disk of one host full while it writes a round, then room again."""
     before = len(arena.raw()["rounds"])
     spool = arena.spool(arena.us)
-    sh("mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", str(spool))
+    sh("mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(spool))
     found = arena.do("run", round=BRIEF_ROUND, assets=("probe_rounds",))
     assert found["succeeded"], found["log"][-3000:]
     assert "probe_rounds_us failed" in found["log"], found["log"][-3000:]
@@ -113,7 +113,7 @@ def clock_skew(arena: Arena) -> str:
     arena.start_worker(arena.us, before=("faketime", "-f", "+300s"), env={"FAKETIME_DONT_FAKE_MONOTONIC": "1"})
     warned = [line for line in arena.log(arena.us).read_text().splitlines() if "clock is" in line]
     assert warned, "the worker said nothing of its clock"
-    found = arena.do("run", round=BRIEF_ROUND)
+    found = arena.do("run", round=BRIEF_ROUND, up_to=("rounds",))
     assert found["succeeded"], found["log"][-3000:]
     assert "probe_rounds_us: clock" in found["log"], found["log"][-3000:]
     rounds = arena.raw()["rounds"]

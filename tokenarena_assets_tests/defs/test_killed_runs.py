@@ -23,8 +23,8 @@ from tokenarena_assets.defs.execute import instance_of
 from tokenarena_assets.defs.killed_runs import going_on
 from tokenarena_assets.storage.home import Home
 home, run_id = Home(Path(sys.argv[1])), sys.argv[2]
-with instance_of(home) as instance, going_on(home, run_id):
-    instance.add_run(dg.DagsterRun("materialize_day", run_id=run_id, status=dg.DagsterRunStatus.STARTED))
+with instance_of(home) as instance, going_on(home) as mark:
+    instance.add_run(dg.DagsterRun("materialize_day", run_id=run_id, status=dg.DagsterRunStatus.STARTED, tags=mark))
     claim = instance.event_log_storage.claim_concurrency_slot("probe", run_id, "probe_rounds")
     print(claim.is_claimed, flush=True)
     sys.stdin.read()
@@ -68,6 +68,6 @@ def test_what_a_killed_run_held_is_free_for_the_next(home: Home, instance: dg.Da
 
 
 def test_a_run_that_ends_leaves_nothing(home: Home, instance: dg.DagsterInstance) -> None:
-    with going_on(home, "a"):
+    with going_on(home):
         assert end_killed_runs(home, instance) == []
     assert list((home.dagster / "running").iterdir()) == []

@@ -14,7 +14,7 @@ import yaml
 
 from tokenarena_assets.cluster.services import POSTGRES_VARIABLE
 from tokenarena_assets.defs.build import build_defs
-from tokenarena_assets.defs.instance import CLUSTER_CONFIG, COORDINATOR_TAG, by_workers, end_lost_runs, prepare_instance
+from tokenarena_assets.defs.instance import CLUSTER_CONFIG, by_workers, prepare_instance
 from tokenarena_assets.defs.probe import regions as module
 from tokenarena_assets.defs.probe.assets import probe_assets
 from tokenarena_assets.defs.resources import Arena
@@ -199,26 +199,3 @@ def test_the_instance_is_that_of_the_mode(home: Home, tmp_path: Path, monkeypatc
     prepare_instance(home)
     assert (home.dagster / "dagster.yaml").read_text() == CLUSTER_CONFIG
     assert POSTGRES_VARIABLE in CLUSTER_CONFIG
-
-
-def test_a_run_whose_process_is_gone_is_ended(instance: dg.DagsterInstance) -> None:
-    import os
-    import socket
-    import subprocess
-
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    host = socket.gethostname()
-
-    @dg.job
-    def job() -> None:
-        pass
-
-    def begun(owner: str | None) -> str:
-        tags = {} if owner is None else {COORDINATOR_TAG: owner}
-        return instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED).run_id
-
-    lost = begun(f"{host} {gone.pid}")
-    others = [begun(f"{host} {os.getpid()}"), begun(f"another-host {gone.pid}"), begun(None)]
-    assert end_lost_runs(instance) == [lost]
-    assert {instance.get_run_by_id(run).status for run in others} == {dg.DagsterRunStatus.STARTED}
