@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from tokenarena_assets.defs.execute import instance_of
+from tokenarena_assets.defs.instance import instance_of
 from tokenarena_assets.defs.killed_runs import end_killed_runs, going_on
 from tokenarena_assets.storage.home import Home
 
@@ -19,7 +19,7 @@ HOLDS_A_POOL = """
 import sys, time
 from pathlib import Path
 import dagster as dg
-from tokenarena_assets.defs.execute import instance_of
+from tokenarena_assets.defs.instance import instance_of
 from tokenarena_assets.defs.killed_runs import going_on
 from tokenarena_assets.storage.home import Home
 home, run_id = Home(Path(sys.argv[1])), sys.argv[2]
