@@ -11,9 +11,9 @@ from typing import Any
 from tokenarena_assets_tests.cluster.arena import BIN, BRIEF_ROUND, SECOND, Arena
 from tokenarena_assets_tests.cluster.hosts import sh, wait_until
 
-# A chain of steps, each of which reads what the one before it wrote.
 # libfaketime 0.9.10 refuses Python's sleep (clock_nanosleep to a moment) where the monotonic clock is left true.
 SLEEP = "import select, time\ntime.sleep = lambda seconds: select.select([], [], [], seconds)\n"
+# A chain of steps, each of which reads what the one before it wrote.
 CHAIN = ("stg_rounds", "stg_probe_log", "requests", "quarantine", "rounds", "latency_daily", "vantage_daily")
 
 
