@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from tokenarena_assets import __version__
 from tokenarena_assets.cli import app
-from tokenarena_assets.defs.execute import prepare_instance
+from tokenarena_assets.defs.instance import prepare_instance
 from tokenarena_assets.defs.resources import Arena
 from tokenarena_assets.errors import StorageError
 from tokenarena_assets.storage.files import HOST, replacing, write_text
