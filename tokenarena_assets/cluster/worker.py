@@ -48,10 +48,7 @@ def check_host(home: Home, region: str | None) -> Ready:
     if clock is None:
         raise TokenArenaError(f"{POSTGRES_VARIABLE} is not set", mend="a worker needs Dagster's storage: set it")
     if abs(clock.offset_ms) - clock.uncertainty_ms > TOO_FAR_MS:
-        warnings.append(
-            f"this host's clock is {-clock.offset_ms / 1000:+.1f} s off (+- {clock.uncertainty_ms:.0f} ms): rounds "
-            "carry it, and `started_at` is as wrong; start an NTP client"
-        )
+        warnings.append(f"{clock.text}: rounds carry it, and `started_at` is as wrong; start an NTP client")
     return Ready(clock, tuple(warnings))
 
 

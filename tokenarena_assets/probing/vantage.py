@@ -35,6 +35,11 @@ class Clock:
         """The shared clock's time."""
         return datetime.now(UTC) + timedelta(milliseconds=self.offset_ms)
 
+    @property
+    def text(self) -> str:
+        """How far our clock is off, in words."""
+        return f"this host's clock is {-self.offset_ms / 1000:+.3f} s off (+- {self.uncertainty_ms:.0f} ms)"
+
     def as_record(self) -> dict[str, float]:
         """As a manifest holds it."""
         return {"offset_ms": round(self.offset_ms, 3), "uncertainty_ms": round(self.uncertainty_ms, 3)}

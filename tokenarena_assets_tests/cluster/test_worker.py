@@ -31,7 +31,7 @@ def test_a_sound_host_is_taken(home: Home, tmp_path: Path) -> None:
 def test_a_clock_that_is_off_is_told_and_by_how_much(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "shared_clock", lambda: Clock(-300_000.0, 40.0))
     (warning,) = check_host(home, "eu").warnings
-    assert "+300.0 s off (+- 40 ms)" in warning
+    assert "+300.000 s off (+- 40 ms)" in warning
     monkeypatch.setattr(worker, "shared_clock", lambda: Clock(-1500.0, 900.0))
     assert check_host(home, "eu").warnings == (), "it may be 0.6 s, for all that is known"
 

@@ -125,7 +125,8 @@ def test_the_metadata_of_tables_say_so(home: Home, monkeypatch: pytest.MonkeyPat
     context = dg.build_asset_context(partition_key=day.isoformat())
     told: list[dict[str, Any]] = []
     context.add_asset_metadata = lambda metadata, **_: told.append(metadata)  # type: ignore[method-assign]
-    list(factory.finish(context, lake, [ROUND_LOG], [day], lambda *_: {"page": dg.MetadataValue.md("x")}))
+    arena = Arena(home_folder=str(home.root))
+    list(factory.finish(context, arena, [ROUND_LOG], [day], lambda *_: {"page": dg.MetadataValue.md("x")}))
     (metadata,) = told
     assert metadata["rehearsal"] is True
     assert metadata["page"].md_str.startswith(f"**{BANNER}**")

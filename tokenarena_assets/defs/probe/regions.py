@@ -109,6 +109,7 @@ def _result(
             passed=not waiting,
             severity=dg.AssetCheckSeverity.WARN,
             metadata={"waiting_in_the_spool": waiting},
+            description="; ".join(f"{round_id} waits in the spool: {why}" for round_id, why in waiting.items()) or None,
         ),
     ]
     return dg.MaterializeResult(metadata=marked(home, told), check_results=checks)
@@ -121,4 +122,5 @@ def _clock_check(clock: Clock | None) -> dg.AssetCheckResult:
         passed=clock is None or abs(clock.offset_ms) - clock.uncertainty_ms <= TOO_FAR_MS,
         severity=dg.AssetCheckSeverity.WARN,
         metadata=metadata,
+        description=None if clock is None else clock.text,
     )
