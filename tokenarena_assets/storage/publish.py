@@ -25,7 +25,7 @@ from tokenarena_assets.storage.lake import Lake, lake_of, versioned_lake_of
 from tokenarena_assets.storage.tables import TableSpec
 
 # What a query of a reader may take: of the machine's memory, and of its disk when that is not enough.
-MEMORY_SHARE, MAX_SPILL = "50%", "16GB"
+MEMORY_OF_DEFAULT, MAX_SPILL = 5 / 8, "16GB"  # DuckDB's default is 80 %; DuckDB 1.5 takes no percentages
 
 
 def publish(home: Home, specs: Sequence[TableSpec], *, anew: bool = False) -> dict[str, int]:
@@ -179,7 +179,7 @@ def _connect(database: Path, lake: Lake, spill: Path) -> duckdb.DuckDBPyConnecti
     connection = lake.engine()
     try:
         connection.execute("set timezone = 'UTC'")
-        connection.execute(f"set memory_limit = '{MEMORY_SHARE}'")
+        connection.execute(f"set memory_limit = '{_half_of_memory(connection)}'")
         connection.execute(f"set max_temp_directory_size = '{MAX_SPILL}'")
         connection.execute(f"attach {_text(str(database))} as tokenarena (read_only)")
         connection.execute("use tokenarena")
@@ -200,6 +200,12 @@ def rows_of(
     cursor = connection.execute(query, parameters) if parameters else connection.execute(query)
     names = [str(column[0]) for column in cursor.description or []]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _half_of_memory(connection: duckdb.DuckDBPyConnection) -> str:
+    row = connection.execute("select current_setting('memory_limit')").fetchone()
+    amount, unit = str(row[0] if row else "").split()
+    return f"{float(amount) * MEMORY_OF_DEFAULT:.1f} {unit}"
 
 
 def _text(value: str) -> str:

@@ -72,7 +72,9 @@ def disk_full(arena: Arena) -> str:
     """The disk of one host full while it writes a round, then room again."""
     before = len(arena.raw()["rounds"])
     spool = arena.spool(arena.us)
+    arena.us.kill()  # a worker that runs sees no disk that is mounted after it
     sh("mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(spool))
+    arena.start_worker(arena.us)
     found = arena.do("run", round=BRIEF_ROUND, assets=("probe_rounds",))
     assert found["succeeded"], found["log"][-3000:]
     assert "probe_rounds_us failed" in found["log"], found["log"][-3000:]
@@ -84,7 +86,9 @@ def disk_full(arena: Arena) -> str:
     rounds = arena.raw()["rounds"]
     assert len(rounds) == before + 2
     assert _files(spool) == [], f"still in the spool: {_files(spool)}"
+    arena.us.kill()
     sh("umount", str(spool))
+    arena.start_worker(arena.us)
     return f"the day completed without that round; {said}\nwith room again the same round was completed and shipped"
 
 
