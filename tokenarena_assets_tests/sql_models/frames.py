@@ -230,8 +230,9 @@ def whole_chain(lake: Lake, day: date = DAY) -> None:
         {"day": day, "raw_file": "round=r0.jsonl.zst", "raw_line": len(lines) + 1, "problem": "malformed_json"}
     )
     claims = [catalog_row(e, day=day, is_reference=e == endpoints[0]) for e in endpoints]
-    rounds = [{"round_id": "r0", "state": "complete", "raw_file": "round=r0.jsonl.zst", "raw_rows": len(lines)}]
-    rounds.append({"round_id": "r1", "state": "complete", "raw_file": "round=r1.jsonl.zst", "raw_rows": 1})
+    closed: Row = {"state": "complete", "region_from": "local"}
+    rounds = [closed | {"round_id": "r0", "raw_file": "round=r0.jsonl.zst", "raw_rows": len(lines)}]
+    rounds.append(closed | {"round_id": "r1", "raw_file": "round=r1.jsonl.zst", "raw_rows": 1})
     lines.append(probe(f"{day}-void", 1, endpoints[0], day) | {"round_id": "r1", "raw_file": "round=r1.jsonl.zst"})
     seals = [certificate_row("r0", day=day), certificate_row("r1", within_budget=False, day=day)]
     put(lake, day, probe_log=lines, catalog_log=claims, round_log=rounds, certificates=seals)
