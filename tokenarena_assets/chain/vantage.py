@@ -56,7 +56,8 @@ def _sizes(placed: pl.DataFrame) -> dict[str, int]:
 
 
 def _row(own: pl.DataFrame, size: int | None) -> dict[str, object]:
-    asked = own.filter((pl.col("suite") == SUITE) & (pl.col("prompt_tokens_target") == size))
+    of_size = pl.lit(False) if size is None else pl.col("prompt_tokens_target") == size
+    asked = own.filter((pl.col("suite") == SUITE) & of_size)
     answered = asked.filter(pl.col("status").is_in(ANSWERED))
     timed = answered.filter(pl.col("timing_exclusion").is_null())
     connects = own.filter((pl.col("suite") != BURSTS) & pl.col("timing_exclusion").is_null())["connect_ms"].drop_nulls()
