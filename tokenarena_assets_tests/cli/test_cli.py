@@ -51,7 +51,7 @@ def tokenarena(home: Path, *arguments: str, check: bool = True, **environment: s
         env=os.environ | ENVIRONMENT | {"TOKENARENA_HOME": str(home)} | environment,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=240,
         check=False,
     )
     if check:

@@ -37,7 +37,8 @@ def arena(tmp_path: Path) -> Arena:
 
 def write(lake: Lake, spec: TableSpec, day: date, *rows: dict[str, Any]) -> None:
     whole = [dict.fromkeys(spec.column_names) | {"day": day} | row for row in rows]
-    path = lake.write(spec.name, day, spec.frame(whole))
+    lake.write(spec.name, day, spec.frame(whole))
+    path = lake.path(spec.name, day)
     # As if written a while apart, however coarse the file system's clock is.
     write.stamp += 1_000_000_000  # type: ignore[attr-defined]
     os.utime(path, ns=(write.stamp, write.stamp))  # type: ignore[attr-defined]

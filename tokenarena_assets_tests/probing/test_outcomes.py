@@ -257,7 +257,7 @@ def test_the_key_reaches_its_endpoint_and_no_file(ran: Ran, home: Home) -> None:
     assert "[key removed]" in ran.only("echo")["text"]
     assert ran.only("echo")["served_model"] == "[key removed]"
     files = content_of_every_file(home.root)
-    assert len(files) == 4  # log, manifest, seal, certificates
+    assert len(files) == 5  # home.json; log, manifest, seal, certificates of the round
     for path, content in files.items():
         assert b"vexq" not in content, path
 
