@@ -216,7 +216,7 @@ def plan_round(
     if resumed is not None and resumed.manifest is not None:
         return _plan(home, day, endpoints, options, inputs, resumed, resumed.manifest, vantage)
     started = datetime.now(UTC)
-    slot = last_slot_due(vantage.now().hour) if options.slots_due else None
+    slot = last_slot_due(vantage.shared(started).hour) if options.slots_due else None
     earlier = before(home, day, options.suites, slot, vantage)
     manifest = {
         "schema_version": 1,

@@ -31,10 +31,6 @@ class Clock:
     offset_ms: float
     uncertainty_ms: float
 
-    def now(self) -> datetime:
-        """The shared clock's time."""
-        return datetime.now(UTC) + timedelta(milliseconds=self.offset_ms)
-
     @property
     def text(self) -> str:
         """How far our clock is off, in words."""
@@ -77,13 +73,13 @@ class Vantage:
             return tuple(suites)
         return tuple(suite for suite in suites if suite in ASKED_EVERYWHERE)
 
-    def now(self) -> datetime:
-        """The time by the shared clock where that is known, else by our own."""
-        return datetime.now(UTC) if self.clock is None else self.clock.now()
+    def shared(self, moment: datetime) -> datetime:
+        """A moment of our own clock by the shared one, where that is known."""
+        return moment if self.clock is None else moment + timedelta(milliseconds=self.clock.offset_ms)
 
     def today(self) -> date:
-        """The current UTC day."""
-        return self.now().date()
+        """The current UTC day, by the shared clock."""
+        return self.shared(datetime.now(UTC)).date()
 
     def is_own(self, found: RoundFiles) -> bool:
         """Whether a round was sent from here; nobody completes or closes what another place may still be sending."""

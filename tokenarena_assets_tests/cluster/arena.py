@@ -211,15 +211,18 @@ class Arena:
                 row["round_trip_p50_ms"],
                 2 * {host.name: host.one_way_ms for host in self.hosts}[row["region_from"]],
             )
-            assert true <= trip <= true * 1.25 + 3, (
-                f"{row['endpoint_id']} from {row['region_from']}: {trip} ms, is {true}"
-            )
+            # No packet is faster than the line; on a busy machine many are slower: the interval is what is held.
+            lo = row["round_trip_p50_lo_ms"]
+            assert true <= lo <= true * 1.25 + 3, f"{row['endpoint_id']} from {row['region_from']}: {lo} ms, is {true}"
+            assert row["ttft_less_network_p50_ms"] < row["ttft_p50_ms"] - true * 0.99
             told.append(
                 f"{row['endpoint_id']:<48} from {row['region_from']}: round trip {trip:.1f} ms (true {true:g}, "
                 f"n={row['n_connects']}), TTFT {row['ttft_p50_ms']:.1f} ms, less network "
                 f"{row['ttft_less_network_p50_ms']:.1f} [{row['ttft_less_network_p50_lo_ms']:.1f}, "
                 f"{row['ttft_less_network_p50_hi_ms']:.1f}] ms (n={row['n_ttft']})"
             )
+        hi = max(row["round_trip_p50_hi_ms"] for row in rows if row["region_from"] == "eu")
+        assert hi < min(row["round_trip_p50_lo_ms"] for row in rows if row["region_from"] == "us")
         apart = [
             name
             for name in {row["endpoint_id"] for row in rows}
