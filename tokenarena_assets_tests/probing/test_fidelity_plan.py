@@ -18,7 +18,6 @@ import zstandard
 from tokenarena_assets.endpoints.catalog import Endpoint
 from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.probing import round as rounds_module
-from tokenarena_assets.probing import vantage
 from tokenarena_assets.probing.before import Before, before
 from tokenarena_assets.probing.client import prompt_sha256
 from tokenarena_assets.probing.inputs import Inputs, load_inputs
@@ -214,8 +213,7 @@ def _at(monkeypatch: pytest.MonkeyPatch, hour: int) -> None:
         def now(cls, tz: Any = None) -> Any:
             return datetime.now(tz).replace(hour=hour)
 
-    for module in (rounds_module, vantage):
-        monkeypatch.setattr(module, "datetime", Clock)
+    monkeypatch.setattr(rounds_module, "datetime", Clock)
 
 
 def _one_token(probes: Sequence[str] = ("parity", "logprobs"), **options: Any) -> PlanOptions:
