@@ -192,6 +192,7 @@ def test_filters_leave_what_they_say_in_table_and_charts(page: Opened, data: dic
     page.tab.wait_for_selector("#count:has-text('2 of 34')")
     assert sorted(page.names()) == sorted(name for name in ids if "model-03" in name)
     page.tab.locator("#latency summary").click()
+    page.tab.wait_for_selector("#latency .data tbody tr")  # it is drawn when it is opened
     assert page.tab.locator("#latency .data tbody tr").count() == 2
     page.tab.get_by_role("button", name="Clear").click()
     page.tab.wait_for_selector("#count:has-text('34 of 34')")
