@@ -38,12 +38,16 @@ close_day = dg.define_asset_job(
 )
 def round_every_3_hours(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Request a round in the partition of the tick's own day, its starts spread, the fidelity suites over the day."""
+    return _spread_round(context, "probe_rounds")
+
+
+def _spread_round(context: dg.ScheduleEvaluationContext, asset: str) -> dg.RunRequest:
     now = context.scheduled_execution_time
     spread = {"run_round": "always", "spread_s": SPREAD_S, "slots_due": True}
     return dg.RunRequest(
         run_key=now.isoformat(),
         partition_key=now.date().isoformat(),
-        run_config={"ops": {"probe_rounds": {"config": spread}}},
+        run_config={"ops": {asset: {"config": spread}}},
     )
 
 
@@ -109,13 +113,7 @@ def _region_schedule(region: str) -> dg.ScheduleDefinition:
         description=f"A round from {region} every three hours, at the same time as from the other regions.",
     )
     def _schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        now = context.scheduled_execution_time
-        spread = {"run_round": "always", "spread_s": SPREAD_S, "slots_due": True}
-        return dg.RunRequest(
-            run_key=now.isoformat(),
-            partition_key=now.date().isoformat(),
-            run_config={"ops": {rounds_asset(region): {"config": spread}}},
-        )
+        return _spread_round(context, rounds_asset(region))
 
     return _schedule
 

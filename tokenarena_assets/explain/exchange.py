@@ -12,6 +12,7 @@ import duckdb
 import polars as pl
 
 from tokenarena_assets.storage.lake import parquet_scan
+from tokenarena_assets.storage.literals import literal
 
 
 class Exchange:
@@ -33,9 +34,8 @@ class Exchange:
     ) -> pl.DataFrame:
         """The rows of a query as a frame."""
         path = self._path()
-        target = str(path).replace("'", "''")
         connection.execute(f"create or replace temp table fetched as {query}", parameters or {})
-        connection.execute(f"copy fetched to '{target}' (format parquet)")
+        connection.execute(f"copy fetched to {literal(str(path))} (format parquet)")
         try:
             return pl.read_parquet(path)
         finally:

@@ -13,6 +13,7 @@ import sqlglot
 
 from tokenarena_assets.storage.faults import explained_reading
 from tokenarena_assets.storage.lake import Lake, ParquetLake, parquet_scan
+from tokenarena_assets.storage.literals import literal
 from tokenarena_assets.storage.rehearsal import BANNER
 from tokenarena_assets.storage.sqlmodels import models_folder
 from tokenarena_assets.storage.tables import Column, TableSpec
@@ -62,9 +63,8 @@ def fill(
             # Several forms of compression take a random sample, or leave bytes as they lay in memory.
             connection.execute("set threads = 1")
             connection.execute("set force_compression = 'uncompressed'")
-            connection.execute(f"set file_search_path = {_text(str(relative_to))}")
-        target = str(path).replace("'", "''")
-        connection.execute(f"attach '{target}' as published (storage_version '{STORAGE_VERSION}')")
+            connection.execute(f"set file_search_path = {literal(str(relative_to))}")
+        connection.execute(f"attach {literal(str(path))} as published (storage_version '{STORAGE_VERSION}')")
         connection.execute("use published")
         filling = _Filling(connection, lake, rehearsal, relative_to)
         for spec in specs:
@@ -119,7 +119,7 @@ class _Filling:
             return True
         self.connection.execute(f"create or replace temp view changed as {self._rows(spec, self._scan(spec, changed))}")
         query = "select column_name, data_type from duckdb_columns() where table_name = {} order by column_index"
-        there, here = (self.connection.execute(query.format(_text(n))).fetchall() for n in (spec.name, "changed"))
+        there, here = (self.connection.execute(query.format(literal(n))).fetchall() for n in (spec.name, "changed"))
         self.connection.execute("drop view changed")
         return there == here
 
@@ -144,12 +144,12 @@ class _Filling:
             scan = self._scan(spec, days)
         self.connection.execute(f'create {kind} "{name}" as {self._rows(spec, scan)}')
         comment = f"{BANNER} " * self.rehearsal + f"{spec.description} One row = {spec.grain}."
-        self.connection.execute(f'comment on {kind} "{name}" is {_text(comment)}')
+        self.connection.execute(f'comment on {kind} "{name}" is {literal(comment)}')
         for column in columns:
-            self.connection.execute(f'comment on column "{name}"."{column.name}" is {_text(column.comment)}')
+            self.connection.execute(f'comment on column "{name}"."{column.name}" is {literal(column.comment)}')
 
     def _replace(self, spec: TableSpec, changed: Sequence[date], gone: Sequence[str]) -> None:
-        days = ", ".join(_text(name) for name in (*(day.isoformat() for day in changed), *gone))
+        days = ", ".join(literal(name) for name in (*(day.isoformat() for day in changed), *gone))
         self.connection.execute(f'delete from "{spec.name}" where day in ({days})')
         if changed:
             self.connection.execute(f'insert into "{spec.name}" {self._rows(spec, self._scan(spec, changed))}')
@@ -178,7 +178,3 @@ def _add_macros(connection: duckdb.DuckDBPyConnection, published: Collection[str
 def _named(query: sqlglot.exp.Expr) -> set[str]:
     """The common table expressions of a query."""
     return {each.alias for each in query.find_all(sqlglot.exp.CTE)}
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

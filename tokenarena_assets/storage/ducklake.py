@@ -29,6 +29,7 @@ import duckdb
 from tokenarena_assets.errors import MissingTableError
 from tokenarena_assets.storage.lake import LAKE_VARIABLE, MEMORY_LIMIT, Days, Lake
 from tokenarena_assets.storage.lake_place import DATA_VARIABLE, OFFLINE, LakeError, Place, load_extension, place_of
+from tokenarena_assets.storage.literals import literal
 
 PREFIX = "ducklake:postgres:"
 MEND_CATALOG = f"start PostgreSQL, or mend {LAKE_VARIABLE}: {PREFIX}dbname=tokenarena host=... user=..."
@@ -84,7 +85,7 @@ class _Write:
     @classmethod
     def of(cls, table: str, day: date, source: Path) -> _Write:
         with duckdb.connect(config=OFFLINE) as connection:
-            read = f"read_parquet({_text(str(source))}, hive_partitioning = false)"
+            read = f"read_parquet({literal(str(source))}, hive_partitioning = false)"
             columns = {str(row[0]): str(row[1]) for row in connection.execute(f"describe from {read}").fetchall()}
             if columns.get("day") != "DATE":
                 raise LakeError(
@@ -299,7 +300,7 @@ class DuckLake(Lake):
     def _look(self, connection: duckdb.DuckDBPyConnection, table: str) -> dict[date, _Partition]:
         found: dict[date, _Partition] = {}
         at = "" if self._snapshot is None else f", snapshot_version => {self._snapshot}"
-        listed = f"select data_file, delete_file from ducklake_list_files('lake', {_text(table)}{at})"
+        listed = f"select data_file, delete_file from ducklake_list_files('lake', {literal(table)}{at})"
         for file, deleted in _rows_where_there(connection, listed):
             match = DAY_OF_PATH.search(file)
             day = date.fromisoformat(match[1]) if match else None
@@ -310,7 +311,7 @@ class DuckLake(Lake):
                 )
             found[day] = _Partition(file, file.rsplit("/", 1)[-1].removesuffix(".parquet"))
         at = "" if self._snapshot is None else f" at (version => {self._snapshot})"
-        empty = f"select day, file, write from {EMPTY_DAYS}{at} where table_name = {_text(table)}"
+        empty = f"select day, file, write from {EMPTY_DAYS}{at} where table_name = {literal(table)}"
         for day, file, write in _rows_where_there(connection, empty):
             found[day] = _Partition(f"{self._place.root}/{file}", write)
         return found
@@ -355,7 +356,7 @@ class DuckLake(Lake):
                 execute(f"delete {mine}", [write.table, write.day])
             if write.rows:
                 execute(
-                    f"call ducklake_add_data_files('lake', {_text(write.table)}, {_text(file)}, "
+                    f"call ducklake_add_data_files('lake', {literal(write.table)}, {literal(file)}, "
                     "hive_partitioning => true, allow_missing => true)"
                 )
             else:
@@ -363,8 +364,8 @@ class DuckLake(Lake):
                 execute(f"insert into {EMPTY_DAYS} values (?, ?, ?, ?)", [write.table, write.day, relative, write.name])
             said = f"{write.table} {write.day}: {write.rows} rows" + (f", at try {tried}" if tried > 1 else "")
             execute(
-                f"call ducklake_set_commit_message('lake', 'tokenarena', {_text(said)}, "
-                f"extra_info => {_text(write.name)})"
+                f"call ducklake_set_commit_message('lake', 'tokenarena', {literal(said)}, "
+                f"extra_info => {literal(write.name)})"
             )
             execute("commit")
         except BaseException:
@@ -407,8 +408,8 @@ class DuckLake(Lake):
                 connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
                 connection.execute(
                     # Inlined, the rows of a small day are deleted one by one; else its file goes whole.
-                    f"attach {_text(self._catalog)} as lake "
-                    f"(data_path {_text(self._place.tables)}, data_inlining_row_limit 0)"
+                    f"attach {literal(self._catalog)} as lake "
+                    f"(data_path {literal(self._place.tables)}, data_inlining_row_limit 0)"
                 )
                 connection.execute("use lake")
             except BaseException:
@@ -523,7 +524,3 @@ def _prepare_table(connection: duckdb.DuckDBPyConnection, write: _Write) -> None
 
 def _name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -21,6 +21,7 @@ from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage.faults import explained, explained_reading, require_parquet
 from tokenarena_assets.storage.files import replacing, temporary_beside
 from tokenarena_assets.storage.home import Home, root_in_force
+from tokenarena_assets.storage.literals import literal
 
 if TYPE_CHECKING:
     from tokenarena_assets.storage.ducklake import DuckLake
@@ -140,7 +141,7 @@ class Lake(ABC):
         connection = self.engine()
         connection.execute("set timezone = 'UTC'")
         connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")  # beyond it goes to disk, beside the tables
-        connection.execute(f"set temp_directory = {_text(str(self.spill))}")
+        connection.execute(f"set temp_directory = {literal(str(self.spill))}")
         for table, days in (tables or {}).items():
             files = self.files(table, days)
             with explained_reading(files):
@@ -254,9 +255,5 @@ def versioned_lake_of(home: Home) -> DuckLake:
 
 def parquet_scan(files: Sequence[Path | str]) -> str:
     """A `read_parquet` call over files whose day column is in the file, not in the path."""
-    quoted = ", ".join(_text(str(file)) for file in files)
+    quoted = ", ".join(literal(str(file)) for file in files)
     return f"read_parquet([{quoted}], hive_partitioning = false, union_by_name = true)"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

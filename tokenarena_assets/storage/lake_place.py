@@ -13,6 +13,7 @@ import duckdb
 
 from tokenarena_assets.errors import TokenArenaError
 from tokenarena_assets.storage.files import replacing
+from tokenarena_assets.storage.literals import literal
 
 DATA_VARIABLE = "TOKENARENA_LAKE_DATA"
 # Only what the wheels of the lock brought: nothing is downloaded at run time, on any machine.
@@ -141,9 +142,9 @@ class BucketPlace(Place):
                 "url_style": "path",
                 "use_ssl": str(self._endpoint.scheme != "http").lower(),
             }
-        given = ", ".join(f"{name} {_text(value)}" for name, value in found.items() if value)
+        given = ", ".join(f"{name} {literal(value)}" for name, value in found.items() if value)
         try:
-            connection.execute(f"create or replace secret lake_data (type s3, scope {_text(self.root)}, {given})")
+            connection.execute(f"create or replace secret lake_data (type s3, scope {literal(self.root)}, {given})")
         except duckdb.Error:  # its text would show the keys
             raise LakeError("the AWS_* variables are not a credential that DuckDB takes", mend="look at them") from None
 
@@ -158,7 +159,7 @@ class BucketPlace(Place):
             self.prepare(connection)
             try:
                 connection.execute(
-                    f"copy (select content from read_blob({_text(str(source))})) to {_text(target)} (format blob)"
+                    f"copy (select content from read_blob({literal(str(source))})) to {literal(target)} (format blob)"
                 )
             except duckdb.Error as error:
                 raise LakeError(
@@ -202,8 +203,4 @@ def load_extension(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     if not file.exists():
         made_for = ", ".join(sorted(each.name for each in folder.iterdir()))
         raise LakeError(f"DuckDB here is {duckdb.__version__}; its extension {name} is for {made_for}", mend=MEND_EXTRA)
-    connection.execute(f"load {_text(str(file))}")
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+    connection.execute(f"load {literal(str(file))}")

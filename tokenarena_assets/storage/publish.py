@@ -22,6 +22,7 @@ from tokenarena_assets.storage.faults import explained
 from tokenarena_assets.storage.files import replacing, write_text
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake, lake_of, versioned_lake_of
+from tokenarena_assets.storage.literals import literal
 from tokenarena_assets.storage.tables import TableSpec
 
 # What a query of a reader may take: of the machine's memory, and of its disk when that is not enough.
@@ -181,10 +182,10 @@ def _connect(database: Path, lake: Lake, spill: Path) -> duckdb.DuckDBPyConnecti
         connection.execute("set timezone = 'UTC'")
         connection.execute(f"set memory_limit = '{_half_of_memory(connection)}'")
         connection.execute(f"set max_temp_directory_size = '{MAX_SPILL}'")
-        connection.execute(f"attach {_text(str(database))} as tokenarena (read_only)")
+        connection.execute(f"attach {literal(str(database))} as tokenarena (read_only)")
         connection.execute("use tokenarena")
-        connection.execute(f"set temp_directory = {_text(str(spill))}")
-        connection.execute(f"set allowed_directories = [{', '.join(map(_text, lake.places))}]")
+        connection.execute(f"set temp_directory = {literal(str(spill))}")
+        connection.execute(f"set allowed_directories = [{', '.join(map(literal, lake.places))}]")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
     except duckdb.Error:
@@ -206,10 +207,6 @@ def _half_of_memory(connection: duckdb.DuckDBPyConnection) -> str:
     row = connection.execute("select current_setting('memory_limit')").fetchone()
     amount, unit = str(row[0] if row else "").split()
     return f"{float(amount) * MEMORY_OF_DEFAULT:.1f} {unit}"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 MAX_ROWS = 2_000_000  # all of them are held in memory at once

@@ -24,6 +24,7 @@ from sqlglot.optimizer.scope import build_scope, traverse_scope
 
 from tokenarena_assets.errors import ConfigError
 from tokenarena_assets.storage.lake import Lake
+from tokenarena_assets.storage.literals import literal
 from tokenarena_assets.storage.tables import Column, TableSpec
 
 HEADER_LINE = re.compile(r"^-- (?P<key>[a-z ]+?)(?: (?P<name>[a-z0-9_]+))?: (?P<value>.+)$")
@@ -135,9 +136,10 @@ class SqlModel:
             order = f"order by {', '.join(self.spec.key)}" if self.sorted else ""
             connection.execute("set preserve_insertion_order = false")
             with lake.replacing(self.spec.name, day) as temporary:
-                target = str(temporary).replace("'", "''")
+                target = literal(str(temporary))
                 connection.execute(
-                    f"copy (from ({self.sql}\n) {order}) to '{target}' (format parquet, compression zstd)", {"day": day}
+                    f"copy (from ({self.sql}\n) {order}) to {target} (format parquet, compression zstd)",
+                    {"day": day},
                 )
 
 
