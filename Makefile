@@ -9,6 +9,8 @@ export TOKENARENA_HOME ?= $(CURDIR)/arena
 export DAGSTER_DISABLE_TELEMETRY := yes
 unexport VIRTUAL_ENV
 unexport PYTHONPATH
+# Where set, each start compiles its imports again: seconds a command, minutes of the tests.
+unexport PYTHONDONTWRITEBYTECODE
 UV := $(BIN)/uv
 # The system's certificates where it has them: a company's own authority stands there.
 export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),1,0)

@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from tokenarena_assets.probing.record import ITS_OWN_DOING
+from tokenarena_assets.probing.round_digest import digest_of
 from tokenarena_assets.probing.vantage import ASKED_EVERYWHERE, Vantage
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.rawlog import RoundFiles, certificates_path, is_being_written, records_of, rounds_of
-from tokenarena_assets.suites.fidelity.ask import FIDELITY_SUITES, FidelityAsk
+from tokenarena_assets.storage.rawlog import RoundFiles, certificates_path, is_being_written, rounds_of
+from tokenarena_assets.suites.fidelity.ask import FIDELITY_SUITES
 from tokenarena_assets.suites.fidelity.border import BorderState
 
 ONCE_A_DAY = ("parallel", "context")
@@ -121,13 +121,13 @@ def before(
                 if vantage is None or suite not in ASKED_EVERYWHERE or vantage.is_own(found):
                     once[suite] |= set(_asked(found).get(suite, ()))
         if not void:
-            _add_answered(answered, found, UNTIL_ANSWERED, writing=writing)
+            _add_answered(home, answered, found, UNTIL_ANSWERED, writing=writing)
     if not set(suites).isdisjoint(ITEMS_OF_THE_WEEK):
         for back in range(1, day.weekday() + 1):
             earlier = day - timedelta(days=back)
             for found in rounds_of(home, earlier):
                 if not is_void(home, earlier, found.round_id):
-                    _add_answered(answered, found, ITEMS_OF_THE_WEEK, writing=False)
+                    _add_answered(home, answered, found, ITEMS_OF_THE_WEEK, writing=False)
     return Before(
         {suite: frozenset(endpoints) for suite, endpoints in once.items()},
         {
@@ -147,36 +147,23 @@ def _asked(found: RoundFiles) -> Mapping[str, Any]:
 
 
 def _add_answered(
-    answered: dict[str, dict[str, set[str] | None]], found: RoundFiles, suites: Sequence[str], *, writing: bool
+    home: Home,
+    answered: dict[str, dict[str, set[str] | None]],
+    found: RoundFiles,
+    suites: Sequence[str],
+    *,
+    writing: bool,
 ) -> None:
     asked = {suite: endpoints for suite, endpoints in _asked(found).items() if suite in suites}
     if writing:
         for name, endpoints in asked.items():
             answered[name] |= dict.fromkeys(endpoints)
     elif asked:  # else there is nothing to find, and reading a round takes its time
-        for record in records_of(found.log):
-            suite = str(record.get("suite"))
-            if suite not in asked or record.get("status") not in ITS_OWN_DOING:
-                continue
-            key = _key_of(record)
-            if key is None:
-                continue
-            keys = answered[suite].setdefault(str(record.get("endpoint_id")), set())
-            if keys is not None:
-                keys.add(key)
-
-
-def _key_of(record: Mapping[str, Any]) -> str | None:
-    """What a record answers: an item, or a question of the fidelity suites."""
-    item, sample = record.get("item"), record.get("sample")
-    if isinstance(item, dict):
-        return str(item.get("item_id"))
-    if not isinstance(sample, dict):
-        return None
-    try:
-        return FidelityAsk(**{field.name: sample[field.name] for field in fields(FidelityAsk)}).key
-    except KeyError:
-        return None  # of another version: nothing that is asked now
+        for suite, by_endpoint in digest_of(home, found).answered.items():
+            for endpoint_id, found_keys in by_endpoint.items() if suite in asked else ():
+                keys = answered[suite].setdefault(endpoint_id, set())
+                if keys is not None:
+                    keys |= found_keys
 
 
 def is_void(home: Home, day: date, round_id: str) -> bool:

@@ -22,6 +22,7 @@ from tokenarena_assets.endpoints.readiness import not_ready
 from tokenarena_assets.errors import SpendCapError, TokenArenaError
 from tokenarena_assets.probing.apis import adapter_for
 from tokenarena_assets.probing.before import Before, before
+from tokenarena_assets.probing.billing import NOTHING, cost_of
 from tokenarena_assets.probing.certificate import Budget, Certificate, append_certificate
 from tokenarena_assets.probing.client import unsent_record
 from tokenarena_assets.probing.exchange import Limits
@@ -44,7 +45,7 @@ from tokenarena_assets.probing.plan import (
 )
 from tokenarena_assets.probing.retries import Purse, Recorded, recorded_of
 from tokenarena_assets.probing.session import Progress, run_session
-from tokenarena_assets.probing.spend import NOTHING, Booked, Cut, booked_spend, cost_of, cut_back
+from tokenarena_assets.probing.spend import Booked, Cut, booked_spend, cut_back
 from tokenarena_assets.probing.vantage import LOCAL, Vantage
 from tokenarena_assets.storage.faults import explained
 from tokenarena_assets.storage.home import Home

@@ -11,6 +11,7 @@ from typing import Any
 
 from tokenarena_assets.context import Ask, ContextSearch, ladder_of, question_of, reply_of
 from tokenarena_assets.endpoints.catalog import Endpoint
+from tokenarena_assets.probing.billing import cost_of
 from tokenarena_assets.probing.plan import (
     CONTEXT_MARGIN,
     ContextPlan,
@@ -21,7 +22,6 @@ from tokenarena_assets.probing.plan import (
     usd_of_tokens,
 )
 from tokenarena_assets.probing.retries import Purse, Recorded, again
-from tokenarena_assets.probing.spend import cost_of
 
 Send = Callable[[Probe], Awaitable[dict[str, Any] | None]]  # None: it was refused, or cannot be paid
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tokenarena_assets.endpoints.catalog import Endpoint
 from tokenarena_assets.endpoints.readiness import api_key, readiness
 from tokenarena_assets.errors import TokenArenaError
+from tokenarena_assets.probing.billing import cost_of
 from tokenarena_assets.probing.certificate import Budget, Certificate
 from tokenarena_assets.probing.certify import Certifier
 from tokenarena_assets.probing.client import send_probe, unsent_record
@@ -32,7 +33,6 @@ from tokenarena_assets.probing.plan import ContextPlan, Probe, usd_at_most
 from tokenarena_assets.probing.record import ANSWERED, ITS_OWN_DOING
 from tokenarena_assets.probing.retries import Purse, Recorded, again, limits_of, next_attempt
 from tokenarena_assets.probing.search import search_context
-from tokenarena_assets.probing.spend import cost_of
 from tokenarena_assets.probing.transport import StampedTransport
 from tokenarena_assets.processes import ahead_of_others, end_with_starter
 from tokenarena_assets.storage.rawlog import encoded

@@ -18,20 +18,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
-
-from pydantic import ValidationError
 
 from tokenarena_assets.endpoints.catalog import Endpoint
-from tokenarena_assets.pricing import ListPrice
-from tokenarena_assets.probing.billing import estimated_tokens, is_billable
+from tokenarena_assets.probing.billing import NOTHING
 from tokenarena_assets.probing.plan import ContextPlan, PlanOptions, Probe, usd_at_most
+from tokenarena_assets.probing.round_digest import digest_of
 from tokenarena_assets.probing.vantage import Vantage
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.rawlog import RoundFiles, is_being_written, records_of, rounds_of
+from tokenarena_assets.storage.rawlog import RoundFiles, is_being_written, rounds_of
 
 # In which order suites are cut; those in one line together, in proportion.
 CUT_ORDER = (
@@ -44,7 +41,6 @@ CUT_ORDER = (
     ("parallel",),
     ("speed",),
 )
-NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +107,7 @@ def booked_spend(home: Home, day: date, vantage: Vantage | None = None) -> Booke
     by_round: dict[str, Decimal] = {}
     elsewhere: dict[str, Decimal] = {}
     for found in rounds_of(home, day):
-        own = _of_round(found)
+        own = _of_round(home, found)
         by_round[found.round_id] = sum(own.values(), start=NOTHING)
         places = [by_endpoint] if vantage is None or vantage.is_own(found) else [by_endpoint, elsewhere]
         for place in places:
@@ -120,62 +116,13 @@ def booked_spend(home: Home, day: date, vantage: Vantage | None = None) -> Booke
     return Booked(by_endpoint, by_round, elsewhere, Fraction(1) if vantage is None else vantage.day_share)
 
 
-def _of_round(found: RoundFiles) -> dict[str, Decimal]:
-    manifest = found.manifest or {}
-    prices = _prices(manifest)
-    spent = dict.fromkeys(prices, NOTHING)
-    for record in records_of(found.log) if prices else ():
-        if (price := prices.get(str(record.get("endpoint_id")))) is not None:
-            spent[str(record["endpoint_id"])] += cost_of(record, price)
+def _of_round(home: Home, found: RoundFiles) -> dict[str, Decimal]:
+    spent = dict(digest_of(home, found).spent)
     if found.is_open and is_being_written(found.log):
-        for row in manifest.get("forecast", ()):
+        for row in (found.manifest or {}).get("forecast", ()):
             if row["endpoint_id"] in spent and row["usd_max"] is not None:
                 spent[row["endpoint_id"]] = max(spent[row["endpoint_id"]], Decimal(row["usd_max"]))
     return spent
-
-
-def _prices(manifest: Mapping[str, Any]) -> dict[str, ListPrice]:
-    prices = {}
-    for entry in manifest.get("endpoints", ()):
-        try:
-            prices[str(entry["endpoint_id"])] = ListPrice.model_validate(entry["price"])
-        except (KeyError, TypeError, ValidationError):
-            continue  # no price, or one that another version wrote
-    return prices
-
-
-def cost_of(record: Mapping[str, Any], price: ListPrice) -> Decimal:
-    """What one raw record cost at list price: its usage, else its characters, where it was answered at all.
-
-    At the price of its hour and of its size. Where no moment is told and hours differ, the dearest one's.
-    """
-    if record.get("source") is not None or not is_billable(record.get("http_status")):
-        return NOTHING
-    usage = record.get("usage")
-    usage = usage if isinstance(usage, dict) else {}
-    tokens_in, tokens_out = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
-    if tokens_in is None or tokens_out is None:
-        estimated_in, estimated_out = estimated_tokens(record)
-        tokens_in = estimated_in if tokens_in is None else tokens_in
-        tokens_out = estimated_out if tokens_out is None else tokens_out
-    started = _moment(record.get("started_at"))
-    if started is not None:
-        rate = price.rate(started, tokens_in)
-    else:
-        rate = price.dearest(tokens_in) if price.bands else price.rate_of_size(tokens_in)
-    parts = {name: _count(usage.get(name)) or 0 for name in ("cached_tokens", "cache_write_tokens", "reasoning_tokens")}
-    return rate.cost_usd(tokens_in, tokens_out, **parts)
-
-
-def _moment(value: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def cut_back(

@@ -53,16 +53,24 @@ def two_sided_p(z: ArrayLike) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 def hypergeometric_tails(seen: int, total: int, marked: int, drawn: int) -> float:
     """Two-sided p-value of `seen` marked among `drawn` of `total`, of which `marked` are: twice the smaller tail."""
-    low = max(0, drawn + marked - total)  # the fewest that can be seen
-    chances = _hypergeometric(total, marked, drawn)
-    tails = chances[: seen - low + 1].sum(), chances[max(0, seen - low) :].sum()
+    first, chances = _hypergeometric(total, marked, drawn)
+    at = seen - first
+    tails = chances[: max(0, at + 1)].sum(), chances[max(0, at) :].sum()
     return min(1.0, 2 * float(min(tails)))
 
 
 @lru_cache(maxsize=10_000)
-def _hypergeometric(total: int, marked: int, drawn: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Chances of each number of marked ones that can be seen, the fewest first."""
-    from scipy.stats import hypergeom  # noqa: PLC0415
+def _hypergeometric(total: int, marked: int, drawn: int) -> tuple[int, np.ndarray[Any, np.dtype[np.float64]]]:
+    """The fewest marked ones that have a chance, and the chances from there on; those that round to 0 are left out.
 
-    seen = np.arange(max(0, drawn + marked - total), min(drawn, marked) + 1)
-    return np.asarray(hypergeom.pmf(seen, total, marked, drawn), dtype=np.float64)
+    From the likeliest number outwards by the ratio of neighbours: one pass, which for samples of tens of thousands is
+    hundreds of times as fast as a logarithm of binomials for each number, and as exact.
+    """
+    low, high = max(0, drawn + marked - total), min(drawn, marked)
+    mode = min(high, max(low, (drawn + 1) * (marked + 1) // (total + 2)))
+    k = np.arange(low, high, dtype=np.float64)
+    ratio = (marked - k) * (drawn - k) / ((k + 1) * (total - marked - drawn + k + 1))  # P(k + 1) / P(k)
+    up, down = np.cumprod(ratio[mode - low :]), np.cumprod(1 / ratio[: mode - low][::-1])[::-1]
+    chances = np.concatenate([down, [1.0], up])
+    (kept,) = np.nonzero(chances)
+    return low + int(kept[0]), chances[kept[0] : kept[-1] + 1] / chances.sum()

@@ -108,7 +108,7 @@ class Home:
     def leftovers(self) -> list[Path]:
         """Temporary files and folders that killed writers left in our own folders."""
         found = [path for folder in (self.root, self.dagster) if folder.is_dir() for path in folder.iterdir()]
-        for part in ("raw", "lake", "report"):
+        for part in ("raw", "lake", "report", "digests"):
             for folder, folders, names in os.walk(self.root / part):
                 found += [Path(folder, name) for name in (*folders, *names)]
                 folders[:] = [name for name in folders if not TEMPORARY.match(name)]
@@ -125,6 +125,11 @@ class Home:
     def raw_prices(self, day: date) -> Path:
         """The folder of what price feeds said on a day."""
         return self.root / "raw" / "prices" / f"day={day.isoformat()}"
+
+    @property
+    def digests(self) -> Path:
+        """What planning needs of sealed rounds; may be removed at any time, it is found again."""
+        return self.root / "digests"
 
     @property
     def price_releases(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import date
@@ -15,9 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tokenarena_assets.endpoints.catalog import Endpoint, ListPrice
+from tokenarena_assets.probing.billing import cost_of
 from tokenarena_assets.probing.plan import PlanOptions, Probe, forecast, make_plan, usd_at_most, usd_of_tokens
 from tokenarena_assets.probing.round import plan_of_cut_off, plan_round, run_round, today
-from tokenarena_assets.probing.spend import Affordable, Booked, booked_spend, cost_of, cut_back, usd
+from tokenarena_assets.probing.spend import Affordable, Booked, booked_spend, cut_back, usd
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import RoundWriter
 from tokenarena_assets.suites.suite import SuiteSizes
@@ -122,6 +124,43 @@ def test_a_record_with_a_number_beyond_64_bits_still_counts(home: Home) -> None:
     line = json.dumps(record(served_model=10**30)).encode()
     _write(home, "r", _manifest("r", "test/a@standard"), line, json.dumps(record(text="\ud83d")).encode())
     assert booked_spend(home, DAY).total == 6 * CENT
+
+
+def test_a_sealed_round_is_read_once(home: Home) -> None:
+    a = "test/a@standard"
+    log = _write(home, "r", _manifest("r", a), record(a), record(a)).path.with_name("round=r.jsonl.zst")
+    booked = booked_spend(home, DAY)
+    assert booked.total == 6 * CENT
+    content = log.read_bytes()
+    log.write_bytes(b"")  # not looked into any more
+    assert booked_spend(home, DAY) == booked
+    (kept,) = (home.digests / f"day={DAY}").iterdir()
+    log.write_bytes(content)
+    kept.write_text('{"spent": {"test/a@standard": "much"}}')  # of no use: found anew
+    assert booked_spend(home, DAY) == booked
+    manifest = log.with_name("round=r.manifest.json")
+    manifest.write_text(
+        json.dumps(_manifest("r", a, price=PRICE.model_copy(update={"input_usd_per_mtok": Decimal(30)})))
+    )
+    assert booked_spend(home, DAY).total == 10 * CENT  # other prices, another digest
+    shutil.rmtree(home.digests)
+    assert booked_spend(home, DAY).total == 10 * CENT
+
+
+def test_digests_of_days_that_nobody_looks_back_to_are_forgotten(home: Home) -> None:
+    old, near = home.digests / "day=2026-11-14", home.digests / "day=2026-11-16"
+    for folder in (old, near):
+        folder.mkdir(parents=True)
+    _write(home, "r", _manifest("r", "test/a@standard"), record())
+    booked_spend(home, DAY)
+    assert not old.exists()
+    assert near.exists()
+
+
+def test_where_nothing_can_be_kept_the_round_is_read_each_time(home: Home) -> None:
+    _write(home, "r", _manifest("r", "test/a@standard"), record())
+    home.digests.write_text("no folder")
+    assert booked_spend(home, DAY).total == booked_spend(home, DAY).total == 3 * CENT
 
 
 def test_a_round_that_is_being_written_counts_with_what_it_may_still_cost(home: Home) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tokenarena_assets.chain.catalog import table_specs
 from tokenarena_assets.checks.profile import profile_table
 from tokenarena_assets.pricing import Band, ListPrice, Tier
-from tokenarena_assets.probing.spend import cost_of
+from tokenarena_assets.probing.billing import cost_of
 from tokenarena_assets.storage.lake import ParquetLake
 from tokenarena_assets_tests.sql_models.frames import (
     DAY,
