@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -62,23 +65,31 @@ def raw_records(home: Home, day: date, sample: pl.DataFrame) -> RawRecords:
     Raises:
         NoEvidenceError: a raw line of the sample is not there any more.
     """
-    found: dict[tuple[str, int], dict[str, Any]] = {}
-    for (name,), own in sample.group_by("raw_file", maintain_order=True):
-        wanted = set(own["raw_line"])
-        path = home.raw_day(day) / str(name)
-        sealed = path.with_name(path.name.removesuffix(".part") + ".zst")
-        for line in read_lines(path if path.exists() or not path.name.endswith(".part") else sealed):
-            if line.line in wanted:
-                found[str(name), line.line] = dict_of(parse_json(line.data.decode("utf-8", "replace")))
-                wanted.remove(line.line)
-            if not wanted:
-                break
-        if wanted:
-            raise NoEvidenceError(
-                f"{path}: line {min(wanted)} is not there any more",
-                mend="restore the day's raw folder, or materialize probe_log anew from what there is",
-            )
-    return found
+    folder = home.raw_day(day)
+    wanted = [
+        (str(name), frozenset(own["raw_line"])) for (name,), own in sample.group_by("raw_file", maintain_order=True)
+    ]
+    with ThreadPoolExecutor(os.cpu_count()) as threads:  # decompressing, most of it, needs no interpreter
+        of_files = threads.map(lambda each: _records_in(folder / each[0], each[1]), wanted)
+        return {
+            (name, line): record
+            for (name, _), records in zip(wanted, of_files, strict=True)
+            for line, record in records.items()
+        }
+
+
+def _records_in(path: Path, wanted: Set[int]) -> dict[int, dict[str, Any]]:
+    found: dict[int, dict[str, Any]] = {}
+    sealed = path.with_name(path.name.removesuffix(".part") + ".zst")
+    for line in read_lines(path if path.exists() or not path.name.endswith(".part") else sealed):
+        if line.line in wanted:
+            found[line.line] = dict_of(parse_json(line.data.decode("utf-8", "replace")))
+            if len(found) == len(wanted):
+                return found
+    raise NoEvidenceError(
+        f"{path}: line {min(wanted - found.keys())} is not there any more",
+        mend="restore the day's raw folder, or materialize probe_log anew from what there is",
+    )
 
 
 def prompt_of(body: Mapping[str, Any]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,26 +40,27 @@ def judge(profile: TableProfile) -> list[Verdict]:
     Raises:
         BrokenCheckError: an expectation raised inside Great Expectations, which would otherwise look like bad data.
     """
+    expected = list(profile.expected_columns)
     columns = pd.DataFrame(columns=list(profile.columns))
-    verdicts = []
-    for kind in KINDS:
-        rules = {rule.rule: rule.violations for rule in profile.rules if rule.kind == kind}
-        if kind == "schema":
-            expected = list(profile.expected_columns)
-            passed = _validate(columns, ExpectTableColumnsToMatchOrderedList(column_list=expected))
-            difference = sorted(set(expected) ^ set(profile.columns))
-            rules = {f"column {name}": 1 for name in difference} if not passed else {}
-        else:
-            frame = pd.DataFrame({"rule": list(rules), "violations": list(rules.values())})
-            passed = _validate(frame, ExpectColumnValuesToBeBetween(column="violations", min_value=0, max_value=0))
-        verdicts.append(Verdict(kind, passed, profile.rows, {rule: count for rule, count in rules.items() if count}))
-    return verdicts
+    same_columns = _validate(columns, [ExpectTableColumnsToMatchOrderedList(column_list=expected)])[None]
+    differing = [] if same_columns else sorted(set(expected) ^ set(profile.columns))
+    found = {"schema": (same_columns, {f"column {name}": 1 for name in differing})}
+    # A column a kind, a row a rule: all of them are judged in one pass.
+    kinds = [kind for kind in KINDS if kind != "schema"]
+    rules = {kind: {rule.rule: rule.violations for rule in profile.rules if rule.kind == kind} for kind in kinds}
+    counts = pd.DataFrame({kind: pd.Series(list(of.values()), dtype="Int64") for kind, of in rules.items()})
+    none = [ExpectColumnValuesToBeBetween(column=kind, min_value=0, max_value=0) for kind in kinds]
+    passed = _validate(counts, none)
+    for kind in kinds:
+        found[kind] = passed[kind], {rule: count for rule, count in rules[kind].items() if count}
+    return [Verdict(kind, well, profile.rows, violations) for kind, (well, violations) in found.items()]
 
 
 _context: Any = None
 
 
-def _validate(frame: pd.DataFrame, expectation: Any) -> bool:
+def _validate(frame: pd.DataFrame, expectations: Sequence[Any]) -> dict[str | None, bool]:
+    """Whether the frame meets each of the expectations, by the column that it is of (None: of the whole frame)."""
     global _context
     if _context is None:
         _context = gx.get_context(mode="ephemeral")
@@ -67,10 +69,13 @@ def _validate(frame: pd.DataFrame, expectation: Any) -> bool:
         source.add_dataframe_asset("profile").add_batch_definition_whole_dataframe("whole")
     batch_definition = _context.data_sources.get("profiles").get_asset("profile").get_batch_definition("whole")
     batch = batch_definition.get_batch(batch_parameters={"dataframe": frame})
-    result = batch.validate(expectation, result_format="SUMMARY")
-    info = result.exception_info or {}
-    blocks = [info] if "raised_exception" in info else [block for block in info.values() if isinstance(block, dict)]
-    for block in blocks:
-        if block.get("raised_exception"):
-            raise BrokenCheckError(f"{expectation.expectation_type}: {block.get('exception_message')}")
-    return bool(result.success)
+    suite = gx.ExpectationSuite("profile", expectations=list(expectations))
+    found: dict[str | None, bool] = {}
+    for result in batch.validate(suite, result_format="SUMMARY").results:
+        info = result.exception_info or {}
+        blocks = [info] if "raised_exception" in info else [block for block in info.values() if isinstance(block, dict)]
+        for block in blocks:
+            if block.get("raised_exception"):
+                raise BrokenCheckError(f"{result.expectation_config.type}: {block.get('exception_message')}")
+        found[result.expectation_config.kwargs.get("column")] = bool(result.success)
+    return found
