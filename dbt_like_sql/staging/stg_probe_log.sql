@@ -62,88 +62,66 @@ void_round as (
 
 judged_alone as (
     select
-        probe_log.*,
+        priced_line.*,
         coalesce(stg_rounds.void_reason, void_round.void_reason) as void_reason,
         doubled.request_hash is not null as may_be_double,
-        round_prices.price_id,
-        round_prices.input_usd_per_mtok::double as usd_in,
-        coalesce(round_prices.cached_input_usd_per_mtok, round_prices.input_usd_per_mtok)::double as usd_cached,
-        coalesce(round_prices.cache_write_usd_per_mtok, round_prices.input_usd_per_mtok)::double as usd_written,
-        round_prices.output_usd_per_mtok::double as usd_out,
-        coalesce(round_prices.reasoning_output_usd_per_mtok, round_prices.output_usd_per_mtok)::double as usd_thought,
-        coalesce(probe_log.cached_tokens, 0)::double as n_cached,
-        coalesce(probe_log.cache_write_tokens, 0)::double as n_written,
-        least(coalesce(probe_log.reasoning_tokens, 0), probe_log.output_tokens)::double as n_thought,
-        coalesce(length(probe_log.text), 0) + coalesce(length(probe_log.reasoning), 0) as text_chars,
+        coalesce(length(priced_line.text), 0) + coalesce(length(priced_line.reasoning), 0) as text_chars,
         quickest.connect_ms as quickest_connect_ms,
         case
             when stg_rounds.void or void_round.round_id is not null then 'void_round'
-            when probe_log.problem is not null then split_part(probe_log.problem, ':', 1)
-            when probe_log.rehearsal and not stg_rounds.rehearsal_home then 'rehearsal_in_real_home'
-            when not probe_log.rehearsal and stg_rounds.rehearsal_home then 'real_in_rehearsal_home'
-            when probe_log.record_day != probe_log.day then 'other_day'
+            when priced_line.problem is not null then split_part(priced_line.problem, ':', 1)
+            when priced_line.rehearsal and not stg_rounds.rehearsal_home then 'rehearsal_in_real_home'
+            when not priced_line.rehearsal and stg_rounds.rehearsal_home then 'real_in_rehearsal_home'
+            when priced_line.record_day != priced_line.day then 'other_day'
             when
                 least(
-                    probe_log.ttfb_ms,
-                    probe_log.ttft_ms,
-                    probe_log.ttfo_ms,
-                    probe_log.readable_ms,
-                    probe_log.e2e_ms,
-                    probe_log.dns_ms,
-                    probe_log.connect_ms,
-                    probe_log.tls_ms
+                    priced_line.ttfb_ms,
+                    priced_line.ttft_ms,
+                    priced_line.ttfo_ms,
+                    priced_line.readable_ms,
+                    priced_line.e2e_ms,
+                    priced_line.dns_ms,
+                    priced_line.connect_ms,
+                    priced_line.tls_ms
                 ) < 0
                 then 'negative_time'
             when
                 least(
-                    probe_log.shortest_gap_ms, probe_log.inter_chunk_p50_ms, probe_log.longest_stall_ms
+                    priced_line.shortest_gap_ms, priced_line.inter_chunk_p50_ms, priced_line.longest_stall_ms
                 ) < 0
-                or probe_log.e2e_from_schedule_ms < probe_log.e2e_ms - 0.001  -- sent before it was due; less is rounding
+                or priced_line.e2e_from_schedule_ms < priced_line.e2e_ms - 0.001  -- sent before it was due; less is rounding
                 then 'negative_gap'
             when
-                probe_log.ttfb_ms > probe_log.ttft_ms
-                or probe_log.ttft_ms > probe_log.ttfo_ms
-                or greatest(probe_log.ttft_ms, probe_log.ttfo_ms) > probe_log.e2e_ms
+                priced_line.ttfb_ms > priced_line.ttft_ms
+                or priced_line.ttft_ms > priced_line.ttfo_ms
+                or greatest(priced_line.ttft_ms, priced_line.ttfo_ms) > priced_line.e2e_ms
                 then 'stamps_out_of_order'
             when
-                coalesce(probe_log.cached_tokens, 0) + coalesce(probe_log.cache_write_tokens, 0) > probe_log.input_tokens
+                coalesce(priced_line.cached_tokens, 0) + coalesce(priced_line.cache_write_tokens, 0) > priced_line.input_tokens
                 then 'more_cached_than_input'
-            when probe_log.reasoning_tokens > probe_log.output_tokens then 'more_reasoning_than_output'
+            when priced_line.reasoning_tokens > priced_line.output_tokens then 'more_reasoning_than_output'
             when
-                probe_log.suite in ('speed', 'parallel') and probe_log.cached_tokens > 0 and not probe_log.expects_cache
+                priced_line.suite in ('speed', 'parallel') and priced_line.cached_tokens > 0 and not priced_line.expects_cache
                 then 'unasked_cache_hit'
             when
-                probe_log.output_speed_tok_s > 5000 and catalog_log.fast_because is null
+                priced_line.output_speed_tok_s > 5000 and catalog_log.fast_because is null
                 then 'impossible_speed'
         end as own_fault
-    from probe_log
+    from priced_line
     left join stg_rounds
-        on probe_log.day = stg_rounds.day and probe_log.raw_file = stg_rounds.raw_file
-    left join void_round on probe_log.round_id = void_round.round_id
+        on priced_line.day = stg_rounds.day and priced_line.raw_file = stg_rounds.raw_file
+    left join void_round on priced_line.round_id = void_round.round_id
     left join quickest
         on
-            probe_log.raw_file = quickest.raw_file
-            and probe_log.endpoint_id = quickest.endpoint_id
-    left join doubled on hash(probe_log.request_id) = doubled.request_hash
+            priced_line.raw_file = quickest.raw_file
+            and priced_line.endpoint_id = quickest.endpoint_id
+    left join doubled on hash(priced_line.request_id) = doubled.request_hash
     left join catalog_log
         on
-            probe_log.day = catalog_log.day
-            and probe_log.round_id = catalog_log.round_id
-            and probe_log.endpoint_id = catalog_log.endpoint_id
-    left join round_prices
-        on
-            probe_log.day = round_prices.day
-            and probe_log.round_id = round_prices.round_id
-            and probe_log.endpoint_id = round_prices.endpoint_id
-            -- A cliff: its size decides the price of all of a request; one of unknown size pays as a small one.
-            and coalesce(probe_log.input_tokens, probe_log.estimated_input_tokens, 0) >= round_prices.min_input_tokens
-            and coalesce(probe_log.input_tokens, probe_log.estimated_input_tokens, 0)
-            <= coalesce(round_prices.max_input_tokens, 9223372036854775807)
-            and (isodow(probe_log.started_at) - 1) * 1440 + hour(probe_log.started_at) * 60 + minute(probe_log.started_at)
-            >= round_prices.from_minute
-            and (isodow(probe_log.started_at) - 1) * 1440 + hour(probe_log.started_at) * 60 + minute(probe_log.started_at)
-            < round_prices.to_minute
-    where probe_log.day = $day
+            priced_line.day = catalog_log.day
+            and priced_line.round_id = catalog_log.round_id
+            and priced_line.endpoint_id = catalog_log.endpoint_id
+    where priced_line.day = $day
 ),
 
 examined as not materialized (
@@ -252,29 +230,6 @@ select
     judged.output_tokens,
     judged.copy_number,
     judged.price_id,
-    case
-        when judged.n_cached + judged.n_written <= judged.input_tokens
-            then
-                (
-                    (judged.input_tokens::double - judged.n_cached - judged.n_written) * judged.usd_in
-                    + judged.n_cached * judged.usd_cached
-                    + judged.n_written * judged.usd_written
-                    + (judged.output_tokens::double - judged.n_thought) * judged.usd_out
-                    + judged.n_thought * judged.usd_thought
-                ) / 1e6::double
-    end as cost_usd,
-    case
-        when coalesce(judged.estimated_input_tokens, judged.estimated_output_tokens) is not null
-            then
-                (
-                    greatest(
-                        coalesce(judged.input_tokens, judged.estimated_input_tokens)::double
-                        - judged.n_cached - judged.n_written,
-                        0
-                    ) * judged.usd_in
-                    + judged.n_cached * judged.usd_cached
-                    + judged.n_written * judged.usd_written
-                    + coalesce(judged.output_tokens, judged.estimated_output_tokens)::double * judged.usd_out
-                ) / 1e6::double
-    end as estimated_cost_usd
+    judged.cost_usd,
+    judged.estimated_cost_usd
 from judged

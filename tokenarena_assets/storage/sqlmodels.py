@@ -5,6 +5,9 @@ Header lines: `-- description:`, `-- grain:`, `-- group:`, `-- owner:`, `-- key:
 `-- order: none` (as the rows come: too many to sort; whoever needs an order sorts what it reads),
 `-- rule <name>: <expression true of every good row>`, `-- column <name>: <meaning>`.
 `$day` is the partition. Dependencies and column lineage are read from the SQL itself.
+
+A SELECT that several models read and that is no table of its own lies in `ephemeral/` (as dbt calls it): a view while a
+model runs, a common table expression where the model is analysed. It names no `$day`: its tables hold one day then.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from tokenarena_assets.storage.tables import Column, TableSpec
 
 HEADER_LINE = re.compile(r"^-- (?P<key>[a-z ]+?)(?: (?P<name>[a-z0-9_]+))?: (?P<value>.+)$")
 LAYERS = ("staging", "intermediate", "marts")
+EPHEMERAL = "ephemeral"
 FINDINGS = "findings"  # a folder of questions, each one row an answer; not tables of their own
 SIMPLE_KEYS = ("description", "grain", "group", "owner", "key", "not null", "published", "order")
 
@@ -52,11 +56,27 @@ class SqlModel:
 
     @cached_property
     def expression(self) -> exp.Query:
-        """The parsed SELECT.
+        """The parsed SELECT, with the ephemeral ones that it reads as common table expressions of its own.
 
         Raises:
             ConfigError: the file is not one SELECT in DuckDB's dialect.
         """
+        select = self._parsed.copy()
+        for name, inner in reversed(self.ephemerals.items()):
+            select = select.with_(name, as_=inner._parsed.copy(), copy=False)
+            clause = select.args["with_"]
+            clause.set("expressions", [clause.expressions[-1], *clause.expressions[:-1]])  # before those that read it
+        return select
+
+    @cached_property
+    def ephemerals(self) -> dict[str, SqlModel]:
+        """The ephemeral SELECTs that this one reads, by name."""
+        folder = self.path.parent.parent / EPHEMERAL
+        read = {table.name for table in self._parsed.find_all(exp.Table)}
+        return {path.stem: _load_ephemeral(path) for path in sorted(folder.glob("*.sql")) if path.stem in read}
+
+    @cached_property
+    def _parsed(self) -> exp.Query:
         try:
             statements = sqlglot.parse(self.sql, dialect="duckdb")
         except sqlglot.errors.SqlglotError as error:
@@ -135,6 +155,8 @@ class SqlModel:
         with lake.connect(dict.fromkeys(self.dependencies, day)) as connection:
             order = f"order by {', '.join(self.spec.key)}" if self.sorted else ""
             connection.execute("set preserve_insertion_order = false")
+            for name, inner in self.ephemerals.items():
+                connection.execute(f'create view "{name}" as {inner.sql}')
             with lake.replacing(self.spec.name, day) as temporary:
                 target = literal(str(temporary))
                 connection.execute(
@@ -157,6 +179,12 @@ def load_models(folder: Path | None = None, layers: tuple[str, ...] = LAYERS) ->
             raise ConfigError(path, f"{models[path.stem].path} makes the same table", mend="rename one of them")
         models[path.stem] = model
     return models
+
+
+def _load_ephemeral(path: Path) -> SqlModel:
+    text = path.read_text(encoding="utf-8")
+    spec = TableSpec(path.stem, description="", grain="", group=EPHEMERAL, key=(), columns=())
+    return SqlModel(spec=spec, layer=EPHEMERAL, path=path, sql=text)
 
 
 def _load(path: Path) -> SqlModel:

@@ -308,7 +308,7 @@ def test_materialization_metadata_tells_rows_schema_and_lineage(
     assert {column.name: column.type for column in schema.columns}["ttft_ms"] == "DOUBLE"
     assert all(column.description for column in schema.columns)
     lineage = metadata["dagster/column_lineage"].value.deps_by_column["cost_usd"]
-    assert {dep.asset_key.to_user_string() for dep in lineage} == {"stg_probe_log"}
+    assert {dep.asset_key.to_user_string() for dep in lineage} == {"probe_log", "round_prices"}
     intervals = result.asset_materializations_for_node("latency_daily")[0].metadata["intervals"].value
     assert "TTFT p50 ms" in intervals
     assert "[" in intervals
