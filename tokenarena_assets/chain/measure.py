@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from tokenarena_assets.chain.gates import not_ranked_because
+from tokenarena_assets.chain.grouped import Values, values_by_group
 from tokenarena_assets.chain.tables import LATENCY_DAILY
 from tokenarena_assets.probing.record import ANSWERED
 from tokenarena_assets.stats import Interval, conservative_percentile, quantile_interval, wilson
@@ -37,8 +38,6 @@ MEDIANS = {
 
 
 KEYS = ("endpoint_id", "suite", "prompt_tokens_target")
-Key = tuple[str, str, int | None]
-Values = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 
 def latency_by_endpoint(day: date, requests: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
@@ -49,20 +48,23 @@ def latency_by_endpoint(day: date, requests: pl.DataFrame | pl.LazyFrame) -> pl.
     asked = requests.lazy().filter(pl.col("suite").is_in(TIMED_SUITES) | pl.col("suite").str.starts_with(IMPORTED))
     timed = asked.filter(_IS_TIMED)
     groups = asked.group_by(KEYS).agg(**_COUNTS).collect(engine="streaming").sort(KEYS, nulls_last=True)
-    keys: list[Key] = list(groups.select(KEYS).iter_rows())
-    rows = [
-        {"day": day, **dict(zip(KEYS, key, strict=True)), **_counted(row)}
-        for key, row in zip(keys, groups.iter_rows(named=True), strict=True)
-    ]
+    for reason in REFUSALS:
+        groups = groups.join(_mostly(timed, reason), on=KEYS, how="left", nulls_equal=True, maintain_order="left")
+    rows = [{"day": day, **{name: row[name] for name in KEYS}, **_counted(row)} for row in groups.iter_rows(named=True)]
     for figures in _FIGURES:
-        values = _values(timed, figures.name)
-        for key, row in zip(keys, rows, strict=True):
-            row.update(figures.of(values.get(key, np.empty(0)), row))
+        for row, values in zip(rows, values_by_group(timed, groups, KEYS, figures.name), strict=True):
+            row.update(figures.of(values, row))
     return LATENCY_DAILY.frame(rows)
 
 
-def _mostly(reason: str) -> pl.Expr:
-    return pl.col(reason).filter(_IS_TIMED).drop_nulls().mode().sort().first()  # of equals the first: one day, one text
+REFUSALS = ("ttft_refusal", "speed_refusal")
+
+
+def _mostly(timed: pl.LazyFrame, reason: str) -> pl.DataFrame:
+    """The commonest reason of each group; of equals the first: one day, one text. Counted, since a mode keeps all."""
+    counted = timed.drop_nulls(reason).group_by(*KEYS, reason).len().collect(engine="streaming")
+    first = counted.sort(-pl.col("len").cast(pl.Int64), reason).unique(KEYS, keep="first", maintain_order=True)
+    return first.select(*KEYS, reason)
 
 
 _IS_SENT = pl.col("status") != "not_sent"
@@ -76,8 +78,6 @@ _COUNTS = {
     "n_ttft": (_IS_TIMED & pl.col("ttft_ms").is_not_null()).sum(),
     "n_speed": (_IS_TIMED & pl.col("output_speed_tok_s").is_not_null()).sum(),
     "n_speed_hidden_reasoning": (_IS_TIMED & (pl.col("speed_method") == HIDDEN_REASONING)).sum(),
-    "mostly_no_ttft": _mostly("ttft_refusal"),
-    "mostly_no_speed": _mostly("speed_refusal"),
     "n_cold": (_IS_TIMED & (pl.col("connection") == "cold")).sum(),
     "n_warm": (_IS_TIMED & (pl.col("connection") == "warm")).sum(),
     "client_delay_max_ms": pl.col("client_delay_ms").filter(_IS_TIMED).max(),
@@ -96,19 +96,13 @@ def _counted(group: Mapping[str, Any]) -> dict[str, object]:
         "success_rate": success.value,
         "success_rate_lo": success.lo,
         "success_rate_hi": success.hi,
-        "ttft_not_ranked_because": not_ranked_because(sent, answered, group["n_ttft"], group["mostly_no_ttft"]),
-        "speed_not_ranked_because": not_ranked_because(sent, answered, group["n_speed"], group["mostly_no_speed"]),
+        "ttft_not_ranked_because": not_ranked_because(sent, answered, group["n_ttft"], group["ttft_refusal"]),
+        "speed_not_ranked_because": not_ranked_because(sent, answered, group["n_speed"], group["speed_refusal"]),
         **{
             name: group[name]
             for name in ("n_ttft", "n_speed", "n_speed_hidden_reasoning", "n_cold", "n_warm", "client_delay_max_ms")
         },
     }
-
-
-def _values(timed: pl.LazyFrame, figure: str) -> dict[Key, Values]:
-    """The known values of a figure by endpoint, suite and prompt size."""
-    found = timed.select(*KEYS, figure).drop_nulls(figure).group_by(KEYS).agg(figure).collect(engine="streaming")
-    return {key: values.to_numpy() for key, values in zip(found.select(KEYS).iter_rows(), found[figure], strict=True)}
 
 
 def _p50(values: Values) -> Interval:

@@ -8,7 +8,7 @@ import polars as pl
 
 from tokenarena_assets.chain.measure import latency_by_endpoint
 from tokenarena_assets.chain.tables import LATENCY_DAILY, VANTAGE_DAILY
-from tokenarena_assets.chain.vantage import VANTAGE_READ, vantage_by_place
+from tokenarena_assets.chain.vantage import vantage_by_place
 from tokenarena_assets.defs.factory import python_asset
 from tokenarena_assets.defs.resources import Arena
 from tokenarena_assets.report.markdown import figures
@@ -36,7 +36,7 @@ latency_daily = python_asset(LATENCY_DAILY, ["requests"], _compute, _show)
 
 
 def _compute_vantage(arena: Arena, day: date) -> None:
-    arena.lake.write("vantage_daily", day, vantage_by_place(day, arena.lake.read("requests", day, VANTAGE_READ)))
+    arena.lake.write("vantage_daily", day, vantage_by_place(day, arena.lake.scan("requests", day)))
 
 
 def _show_vantage(lake: Lake, day: date) -> dict[str, Any]:
