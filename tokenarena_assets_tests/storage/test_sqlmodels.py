@@ -73,6 +73,33 @@ def test_code_version_ignores_wording_and_layout_alone(written: Write) -> None:
     assert loaded(written(changed)).code_version != version
 
 
+def test_an_ephemeral_select_is_read_like_a_table_and_is_none(written: Write, tmp_path: Path) -> None:
+    inner = "with n as (select * from probe_log)\nselect n.day, 2 * n.raw_line as number\nfrom n\n"
+    written(inner, "doubled", "ephemeral")
+    query = """\
+with own as (select doubled.day, doubled.number from doubled)
+select own.day, own.number
+from own
+inner join doubled on own.number = doubled.number
+where own.day = $day
+"""
+    model = loaded(written(HEADER + query))
+    assert set(load_models(tmp_path)) == {"example"}
+    assert model.dependencies == ("probe_log",)
+    types = {"day": "DATE", "raw_file": "VARCHAR", "raw_line": "BIGINT"}
+    assert model.column_lineage({"probe_log": types})["number"] == [("probe_log", "raw_line")]
+    lake = ParquetLake(tmp_path / "lake")
+    put(lake, probe_log=[{"raw_file": "f", "raw_line": line} for line in (1, 2)])
+    model.run(lake, DAY)
+    assert lake.read("example", DAY)["number"].sort().to_list() == [2, 4]
+    version = model.code_version
+    written(inner.replace("2 *", "3 *"), "doubled", "ephemeral")
+    assert loaded(model.path).code_version != version
+    written("select 1;\nselect 2\n", "doubled", "ephemeral")
+    with pytest.raises(ConfigError, match=r"doubled\.sql:2.*exactly one SELECT"):
+        _ = loaded(model.path).expression
+
+
 @pytest.mark.parametrize(
     ("text", "line", "says"),
     [
