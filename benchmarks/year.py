@@ -52,10 +52,14 @@ def last_day(source: Home, day: date, folder: Path) -> None:
         home = Home(folder / name.replace(" ", ""))
         shutil.copytree(source.raw_day(day), home.raw_day(day))
         fill(ParquetLake(source.lake), ParquetLake(home.lake), day, list(table_specs()), copies=1, first=first)
+        publish(home, list(table_specs().values()))  # as the day before has left it
         found = measured("chain", home, day)
         took[name] = found
         print(f"{name}: {found['total_s']:.1f} s, {found['cpu_s']:.1f} s of CPU, peak {found['peak_gb']:.2f} GB")
     one, last = took.values()
+    longer = {step: seconds - one["steps"].get(step, 0.0) for step, seconds in last["steps"].items()}
+    for step, seconds in sorted(longer.items(), key=lambda pair: -pair[1])[:8]:
+        print(f"  {seconds:+8.2f} s  {step}")
     print(
         f"ratio {last['total_s'] / one['total_s']:.2f} (goal {GOAL_RATIO}), of CPU {last['cpu_s'] / one['cpu_s']:.2f}"
     )
@@ -88,14 +92,16 @@ def main() -> None:
     """Make the homes (synthetic: one real day, dated back) and time them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--source", type=Path, help="a home with a materialized day; else one is made now")
+    parser.add_argument("--only", choices=("publishing", "last_day"), help="one of the two")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         source = Home(given.source.absolute()) if given.source else real_round(Path(folder) / "real")
         if not given.source:
             materialize(source, today())
         day = max(ParquetLake(source.lake).days("scorecard"))
-        publishing(source, day, Path(folder))
-        last_day(source, day, Path(folder))
+        for part in (publishing, last_day):
+            if given.only in (None, part.__name__):
+                part(source, day, Path(folder))
 
 
 if __name__ == "__main__":
