@@ -25,8 +25,8 @@ DAYS, ENDPOINTS = 365, 195
 GOAL_RATIO, GOAL_PUBLISH_S = 1.1, 5.0
 
 
-def fill(source: ParquetLake, target: ParquetLake, day: date, tables: list[str], *, copies: int, first: int) -> None:
-    """Partitions of the days before `day`, from `first` days back on: its rows (synthetic: the same ones, dated back).
+def fill(source: ParquetLake, target: ParquetLake, day: date, tables: list[str], *, copies: int, backs: range) -> None:
+    """Partitions of so many days before `day`: its rows (synthetic: the same ones, dated back).
 
     With `copies` each endpoint stands in the tables that often, under names of its own.
     """
@@ -35,7 +35,7 @@ def fill(source: ParquetLake, target: ParquetLake, day: date, tables: list[str],
         if copies > 1 and "endpoint_id" in frame.columns:
             numbered = [frame.with_columns(pl.col("endpoint_id") + f"-{number}") for number in range(copies)]
             frame = pl.concat([frame, *numbered[1:]])
-        for back in range(first, DAYS):
+        for back in backs:
             shifted = frame.with_columns(pl.col(pl.Date, pl.Datetime("us", "UTC")).dt.offset_by(f"-{back}d"))
             dated = shifted if "day" not in frame.columns else shifted.with_columns(pl.col("day").cast(pl.Date))
             target.write(table, dated["day"][0] if dated.height else _earlier(day, back), dated)
@@ -46,23 +46,25 @@ def _earlier(day: date, back: int) -> date:
 
 
 def last_day(source: Home, day: date, folder: Path) -> None:
-    """The same day materialized in an empty home and in one that has 364 days before it."""
+    """The same day materialized in an empty home, in one of a month (pools of a week are full) and in one of a year."""
     took = {}
-    for name, first in (("day 1", DAYS), (f"day {DAYS}", 1)):
-        home = Home(folder / name.replace(" ", ""))
+    for number in (1, 30, DAYS):
+        home = Home(folder / f"day{number}")
         shutil.copytree(source.raw_day(day), home.raw_day(day))
-        fill(ParquetLake(source.lake), ParquetLake(home.lake), day, list(table_specs()), copies=1, first=first)
+        fill(
+            ParquetLake(source.lake), ParquetLake(home.lake), day, list(table_specs()), copies=1, backs=range(1, number)
+        )
         publish(home, list(table_specs().values()))  # as the day before has left it
         found = measured("chain", home, day)
-        took[name] = found
-        print(f"{name}: {found['total_s']:.1f} s, {found['cpu_s']:.1f} s of CPU, peak {found['peak_gb']:.2f} GB")
-    one, last = took.values()
+        took[number] = found
+        print(f"day {number}: {found['total_s']:.1f} s, {found['cpu_s']:.1f} s of CPU, peak {found['peak_gb']:.2f} GB")
+    one, last = took[1], took[DAYS]
     longer = {step: seconds - one["steps"].get(step, 0.0) for step, seconds in last["steps"].items()}
     for step, seconds in sorted(longer.items(), key=lambda pair: -pair[1])[:8]:
         print(f"  {seconds:+8.2f} s  {step}")
-    print(
-        f"ratio {last['total_s'] / one['total_s']:.2f} (goal {GOAL_RATIO}), of CPU {last['cpu_s'] / one['cpu_s']:.2f}"
-    )
+    for number in (1, 30):
+        ratios = [last[name] / took[number][name] for name in ("total_s", "cpu_s")]
+        print(f"day {DAYS} to day {number}: {ratios[0]:.2f} (goal {GOAL_RATIO}), of CPU {ratios[1]:.2f}")
 
 
 def publishing(source: Home, day: date, folder: Path) -> None:
@@ -71,7 +73,7 @@ def publishing(source: Home, day: date, folder: Path) -> None:
     specs = [spec for spec in table_specs().values() if spec.published == "table"]
     lake = ParquetLake(source.lake)
     copies = -(-ENDPOINTS // lake.read("scorecard", day).height)
-    fill(lake, ParquetLake(home.lake), day, [spec.name for spec in specs], copies=copies, first=0)
+    fill(lake, ParquetLake(home.lake), day, [spec.name for spec in specs], copies=copies, backs=range(DAYS))
     _timed("anew", home, specs)
     newest = ParquetLake(home.lake)
     for spec in specs:
