@@ -80,7 +80,18 @@ class Home:
         return found
 
     def begin_writing(self) -> None:
-        """Before anything is written: mark a new home with its version, remove what killed writers left half done.
+        """Before a command writes: as :meth:`mark`, and remove what killed writers left half done.
+
+        Raises:
+            StorageError: a newer version wrote the home, or it cannot be written.
+        """
+        self.mark()
+        for path in self.leftovers():
+            with explained(path, "removed"):
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def mark(self) -> None:
+        """Before anything is written: mark a new home with its version.
 
         Raises:
             StorageError: a newer version wrote the home, or it cannot be written.
@@ -90,9 +101,6 @@ class Home:
             marker = {"layout_version": LAYOUT_VERSION, "tokenarena": __version__}
             write_text(self.version_marker, json.dumps(marker) + "\n")
         self.require_writable()
-        for path in self.leftovers():
-            with explained(path, "removed"):
-                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def require_writable(self) -> None:
         """Ask the system before others, who say it less plainly.

@@ -49,7 +49,7 @@ def record_look(
 
     None: the day has the same already. A look that failed is recorded with its `problem`.
     """
-    home.begin_writing()
+    home.mark()
     body = [
         json.dumps({"endpoint_id": e, "key": k, "raw": raw}, default=_plain, sort_keys=True) for e, k, raw in entries
     ]
@@ -108,7 +108,7 @@ def _line(name: str, number: int, feed: str, version: str, at: datetime, line: s
 
 def append_release(home: Home, at: datetime, endpoint_id: str, price_json: str, reason: str) -> None:
     """Record that a person takes a quarantined price for true."""
-    home.begin_writing()
+    home.mark()
     record = {"endpoint_id": endpoint_id, "released_at": at.astimezone(UTC).isoformat(), "reason": reason}
     append_line(home.price_releases, json.dumps(record | {"price": json.loads(price_json)}).encode())
 
