@@ -1,9 +1,11 @@
 """Rounds after rounds of one prober against the embedded fleet: does its memory grow, does it leave anything open?
 
 `--minutes 30 --pause-s 8 --rounds N`. Each round is planned, sent and sealed as `tokenarena probe` does it, its
-llama.cpp servers started for it and stopped after it. After each round, and a garbage collection, the process is looked
-at from outside: resident memory, open files, sockets, threads, children. Eight rounds share a home, as those of a
-scheduled day do.
+llama.cpp servers started for it and stopped after it. After each round the process is looked at from outside: resident
+memory, open files, sockets, threads, children. Eight rounds share a home, as those of a scheduled day do.
+
+Memory is told twice: as it is, and after a garbage collection and `malloc_trim`, by which the C library gives back what
+nobody holds. Only the second can show a leak; the first has the library's own reserves in it.
 
 It ends with 1 where something leaks: memory grows by more than `LEAK_MB_PER_HOUR` with a confidence of 97.5 % (the
 first fifth, in which modules and buffers are still being filled, left out), or more is open at the end than after the
@@ -13,6 +15,7 @@ first round.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import gc
 import math
 import sys
@@ -54,6 +57,7 @@ class Look:
 
     at_s: float
     rss_mb: float
+    held_mb: float  # after what is free was given back
     fds: int
     sockets: int
     threads: int
@@ -73,11 +77,14 @@ class Trend:
 
 def look(since: float) -> Look:
     """This process as the system sees it now."""
-    gc.collect()
     process = psutil.Process()
+    rss_mb = process.memory_info().rss / 1e6
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
     with process.oneshot():
         return Look(
             time.monotonic() - since,
+            rss_mb,
             process.memory_info().rss / 1e6,
             process.num_fds(),
             len(process.net_connections(kind="all")),
@@ -104,13 +111,13 @@ def soak(folder: Path, *, minutes: float, pause_s: float, rounds: int | None = N
     return looks, written
 
 
-def trend_of(looks: Sequence[Look]) -> Trend | None:
-    """The trend of memory after the warm-up; None where too few looks are left to tell."""
+def trend_of(looks: Sequence[Look], name: str = "held_mb") -> Trend | None:
+    """The trend of memory, one of the two, after the warm-up; None where too few looks are left to tell."""
     kept = [each for each in looks if each.at_s >= looks[-1].at_s * WARM_UP_SHARE]
     if len(kept) < 10:
         return None
     hours = np.array([each.at_s / 3600 for each in kept])
-    rss = np.array([each.rss_mb for each in kept])
+    rss = np.array([getattr(each, name) for each in kept])
     fit = stats.linregress(hours, rss)
     left = rss - (fit.intercept + fit.slope * hours)
     spread = float(np.sum(left**2))
@@ -146,21 +153,22 @@ def main() -> int:
         looks, written = soak(Path(folder), minutes=given.minutes, pause_s=given.pause_s, rounds=given.rounds)
     first, last = looks[0], looks[-1]
     print(f"{len(looks)} rounds in {last.at_s / 60:.1f} min, {written} records, {ENDPOINTS} endpoints of the fleet")
-    for name in ("rss_mb", "fds", "sockets", "threads", "children"):
+    for name in ("rss_mb", "held_mb", "fds", "sockets", "threads", "children"):
         values = [float(getattr(each, name)) for each in looks]
         print(
             f"{name:<9} first {values[0]:.1f}  last {values[-1]:.1f}  least {min(values):.1f}  most {max(values):.1f}"
         )
-    trend = trend_of(looks)
-    if trend is None:
-        print("memory: cannot tell a trend of so few rounds")
-    else:
+    for name in ("rss_mb", "held_mb"):
+        trend = trend_of(looks, name)
+        if trend is None:
+            print(f"{name}: cannot tell a trend of so few rounds")
+            continue
         print(
-            f"memory {trend.mb_per_hour:+.2f} MB an hour, 95 % interval {trend.low:+.2f} to {trend.high:+.2f} "
+            f"{name} {trend.mb_per_hour:+.2f} MB an hour, 95 % interval {trend.low:+.2f} to {trend.high:+.2f} "
             f"(n = {trend.n}, as {trend.n_effective:.0f} independent ones; first {WARM_UP_SHARE:.0%} left out); "
             f"{trend.mb_per_hour * (last.at_s - first.at_s) / 3.6 / max(1, len(looks) - 1):+.1f} kB a round"
         )
-    leaks = leaks_of(looks, trend)
+    leaks = leaks_of(looks, trend_of(looks))
     print("\n".join(f"LEAK {leak}" for leak in leaks) or "no leak")
     return 1 if leaks else 0
 
