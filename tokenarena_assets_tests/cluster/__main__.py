@@ -36,7 +36,12 @@ def main() -> int:
     chosen = [] if asked.no_faults else [fault for fault in FAULTS if fault.__name__ in wanted]
     failed = []
     with Arena(keep=asked.keep) as arena:
-        stages = [Arena.whole_day, Arena.tables_are_those_of_one_machine, Arena.distances_are_told]
+        stages = [
+            Arena.whole_day,
+            Arena.tables_are_those_of_one_machine,
+            Arena.distances_are_told,
+            Arena.a_snapshot_is_whole,
+        ]
         for stage in [*stages, *chosen]:
             started = time.monotonic()
             try:

@@ -202,6 +202,15 @@ class Arena:
         assert found["tables"] == found["of"], told
         return f"{told}: 0 differ"
 
+    def a_snapshot_is_whole(self) -> str:
+        """A snapshot of the home on DuckLake: raw rounds, tables and database are what its manifest says."""
+        folder = self.folder / "snapshot"
+        for arguments in (["--day", self.day, "--output", str(folder)], ["--verify", str(folder)]):
+            command = [str(BIN / "tokenarena"), "snapshot", *arguments]
+            done = subprocess.run(command, env=self.env, capture_output=True, text=True, check=False, timeout=600)
+            assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-2000:]
+        return done.stdout.strip().splitlines()[-1]
+
     def distances_are_told(self) -> str:
         """Network distance told from serving speed: the round trip is the line's, the rest is the same from both."""
         rows = self.do("table", table="vantage_daily")["rows"]
