@@ -105,7 +105,9 @@ $(VENV)/.dev-stamp: requirements-dev.lock requirements-generators.lock pyproject
 
 # A venv of its own, by the recursive call: its uv and its DuckDB are not those of .venv.
 $(VENV)/.cluster-stamp: requirements-cluster.lock requirements-generators.lock pyproject.toml | $(UV)
-	@$(INSTALL) --require-hashes -r requirements-cluster.lock
+	@# Compiled here: services run as a user who cannot write beside the code, and each start would compile it again.
+	@export UV_COMPILE_BYTECODE=1; $(INSTALL) --require-hashes -r requirements-cluster.lock
 	@$(GENERATORS)
 	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q tokenarena_assets
 	@touch $@
