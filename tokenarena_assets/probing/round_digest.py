@@ -1,4 +1,4 @@
-"""What planning asks of a round, money spent and questions answered: read once, and kept where the round is sealed.
+"""What planning asks of a round, money spent and questions answered: of a sealed round read once, then kept.
 
 A round of a large day is gigabytes, and each later round of the day is planned from all of them.
 """
