@@ -182,9 +182,9 @@ def _from_open_connection(request: ToolRequest, overhead_ms: float | None) -> To
 
 def _failure(error: Fields) -> tuple[Status, str, int | None]:
     kind, message = error.text("type") or "", error.text("message") or ""
-    code = error.count("code")
+    code = error.http_status("code") if kind == "Status" else None
     text = message if kind in message else f"{kind}: {message}".strip(": ")
-    status = status_of_http(code) if code is not None and kind == "Status" else None
+    status = status_of_http(code) if code is not None else None
     # Its only timeout is --request-timeout-seconds, of the whole request.
     return status or status_of_error(text, timeout="timeout_total"), text, code if status is not None else None
 
@@ -200,7 +200,7 @@ def _raw(line: Line, record: Fields, metadata: Fields, api: str) -> ToolRequest:
         kind, text, _ = _failure(record.part("error"))
         # Its own verdict of emptiness is left to our reading of what came.
         failure = None if kind == "empty" else (kind, text)
-    code = record.count("status")
+    code = record.http_status("status")
     status, error = outcome(answer.result, code, failure, _no_answer(record))
     streamed = not any("packets" not in response for response in record.items("responses"))
     kept = {name: value for name, value in line.value.items() if name != "responses"}  # they are in `frames`

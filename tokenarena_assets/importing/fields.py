@@ -11,6 +11,7 @@ from tokenarena_assets.importing.request import BadRecordError
 
 MAX_SECONDS = 7 * 86_400.0  # a week: no request takes longer, and what says so was written in another unit
 MAX_COUNT = 2**53
+MAX_HTTP_STATUS = 999
 EARLIEST_YEAR = 2000  # what is earlier was written in another unit
 MS_PER_S = 1e3
 NS_PER_MS = 1e6
@@ -59,6 +60,11 @@ class Fields:
         if value is not None and value != int(value):
             raise BadRecordError(f"{self._named(name)} is {value}, not a whole number")
         return None if value is None else int(value)
+
+    def http_status(self, name: str) -> int | None:
+        """A status code of HTTP."""
+        self.number(name, MAX_HTTP_STATUS)
+        return self.count(name)
 
     def stamp(self, name: str) -> int | None:
         """Nanoseconds on some clock, exactly as they stand."""

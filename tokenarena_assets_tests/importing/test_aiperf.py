@@ -142,6 +142,19 @@ def test_what_it_cancelled_or_warmed_up_with_says_nothing_of_the_endpoint(tmp_pa
         assert reason in entry.reason
 
 
+def test_what_is_no_status_of_http_is_refused_here_and_not_when_it_is_read_back(tmp_path: Path) -> None:
+    record = first_record()
+    del record["metrics"]
+    record["error"] = {"code": 2**53, "type": "Status", "message": "slow down"}
+    entry = read_one(tmp_path, record)
+    assert isinstance(entry, Unreadable)
+    assert "error.code" in entry.reason
+    record["error"] = {"code": 10**6, "type": "ClientError", "message": "of its own kind"}
+    request = read_one(tmp_path, record)
+    assert isinstance(request, ToolRequest)
+    assert request.http_status is None
+
+
 def test_a_run_without_streaming_has_a_latency_and_no_ttft(tmp_path: Path) -> None:
     record = first_record()
     for name in ("time_to_first_token", "time_to_first_output_token", "inter_chunk_latency"):
