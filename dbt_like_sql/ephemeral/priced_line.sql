@@ -1,4 +1,7 @@
 -- description: Each line of the raw log with the price that it pays, by its minute and size, and what it cost at that.
+-- column price_id: line of the price book, or of round_prices, that it pays, by its minute and size; null: no price is known
+-- column cost_usd: cost at that list price, USD; null: price or usage unknown
+-- column estimated_cost_usd: what it may have cost where usage is not known and HTTP was 2xx, by characters, USD
 with priced as (
     select
         probe_log.*,
@@ -28,7 +31,7 @@ with priced as (
 )
 
 select
-    priced.*,
+    priced.* exclude (usd_in, usd_cached, usd_written, usd_out, usd_thought, n_cached, n_written, n_thought),  -- noqa: RF03
     case
         when priced.n_cached + priced.n_written <= priced.input_tokens
             then

@@ -15,7 +15,7 @@ from tokenarena_assets.storage.faults import explained_reading
 from tokenarena_assets.storage.lake import Lake, ParquetLake, parquet_scan
 from tokenarena_assets.storage.literals import literal
 from tokenarena_assets.storage.rehearsal import BANNER
-from tokenarena_assets.storage.sqlmodels import models_folder
+from tokenarena_assets.storage.sqlmodels import load_ephemerals, models_folder
 from tokenarena_assets.storage.tables import Column, TableSpec
 
 # Older DuckDB shells (1.2 on) open this form.
@@ -29,8 +29,8 @@ Held = dict[str, dict[str, tuple[str, int]]]
 
 def layout_of(specs: Sequence[TableSpec], *, rehearsal: bool) -> str:
     """A hash of all that decides how the tables of a database look, their rows aside."""
-    macros = [path.read_text(encoding="utf-8") for path in sorted((models_folder() / "macros").glob("*.sql"))]
-    told = repr((STORAGE_VERSION, rehearsal, [repr(spec) for spec in specs], macros))
+    queries = [*_macros(), *(shared.path.read_text(encoding="utf-8") for shared in load_ephemerals().values())]
+    told = repr((STORAGE_VERSION, rehearsal, [repr(spec) for spec in specs], queries))
     return hashlib.sha256(told.encode()).hexdigest()
 
 
@@ -72,7 +72,7 @@ def fill(
                 found = filling.table(spec, (known or {}).get(spec.name, {}))
             if found:
                 held[spec.name] = found
-        _add_macros(connection, held.keys())
+        _add_queries(connection, held.keys(), rehearsal=rehearsal)
         connection.execute("use memory")
         connection.execute("detach published")  # checkpoints
     finally:
@@ -166,13 +166,37 @@ def _kind(spec: TableSpec) -> str:
     return "view" if spec.published == "view" else "table"
 
 
-def _add_macros(connection: duckdb.DuckDBPyConnection, published: Collection[str]) -> None:
-    """The table macros of the project, each where all that it reads is published."""
-    for path in sorted((models_folder() / "macros").glob("*.sql")):
-        text = path.read_text(encoding="utf-8")
+def _macros() -> list[str]:
+    return [path.read_text(encoding="utf-8") for path in sorted((models_folder() / "macros").glob("*.sql"))]
+
+
+def _add_queries(connection: duckdb.DuckDBPyConnection, published: Collection[str], *, rehearsal: bool) -> None:
+    """Table macros, and as views what models share: each where all that it reads is published."""
+    for text in _macros():
         body = sqlglot.parse_one(text[text.index("as table") + len("as table") :], dialect="duckdb")
         if {table.name for table in body.find_all(sqlglot.exp.Table)} - _named(body) <= set(published):
             connection.execute(text)
+    for name, shared in load_ephemerals().items():
+        if set(shared.dependencies) <= set(published):
+            connection.execute(f'create or replace view "{name}" as {shared.sql}')
+            told = f"{BANNER} " * rehearsal + shared.spec.description
+            connection.execute(f'comment on view "{name}" is {literal(told)}')
+            meanings = _meanings(connection, shared.dependencies)
+            meanings |= {column.name: column.comment for column in shared.spec.columns}
+            for column, *_ in connection.execute(f'describe "{name}"').fetchall():
+                connection.execute(f'comment on column "{name}"."{column}" is {literal(meanings[column])}')
+
+
+def _meanings(connection: duckdb.DuckDBPyConnection, tables: Sequence[str]) -> dict[str, str]:
+    """What the columns of `tables` mean; where two have one of the same name, the first one's."""
+    found: dict[str, str] = {}
+    for table in tables:
+        told = (
+            "select column_name, comment from duckdb_columns() where database_name = 'published' and table_name = $name"
+        )
+        for column, comment in connection.execute(told, {"name": table}).fetchall():
+            found.setdefault(column, comment)
+    return found
 
 
 def _named(query: sqlglot.exp.Expr) -> set[str]:

@@ -71,9 +71,9 @@ class SqlModel:
     @cached_property
     def ephemerals(self) -> dict[str, SqlModel]:
         """The ephemeral SELECTs that this one reads, by name."""
-        folder = self.path.parent.parent / EPHEMERAL
         read = {table.name for table in self._parsed.find_all(exp.Table)}
-        return {path.stem: _load_ephemeral(path) for path in sorted(folder.glob("*.sql")) if path.stem in read}
+        known = load_ephemerals(self.path.parent.parent)
+        return {name: model for name, model in known.items() if name in read}
 
     @cached_property
     def _parsed(self) -> exp.Query:
@@ -181,10 +181,17 @@ def load_models(folder: Path | None = None, layers: tuple[str, ...] = LAYERS) ->
     return models
 
 
-def _load_ephemeral(path: Path) -> SqlModel:
-    text = path.read_text(encoding="utf-8")
-    spec = TableSpec(path.stem, description="", grain="", group=EPHEMERAL, key=(), columns=())
-    return SqlModel(spec=spec, layer=EPHEMERAL, path=path, sql=text)
+def load_ephemerals(folder: Path | None = None) -> dict[str, SqlModel]:
+    """The SELECTs that models share, by name; their columns are those that the tables which they read do not explain."""
+    found = {}
+    for path in sorted(((folder or models_folder()) / EPHEMERAL).glob("*.sql")):
+        text = path.read_text(encoding="utf-8")
+        header = [match for line in text.splitlines() if (match := HEADER_LINE.match(line))]
+        columns = tuple(Column(each["name"], each["value"]) for each in header if each["key"] == "column")
+        told = next((each["value"] for each in header if each["key"] == "description"), "")
+        spec = TableSpec(path.stem, description=told, grain="", group=EPHEMERAL, key=(), columns=columns)
+        found[path.stem] = SqlModel(spec=spec, layer=EPHEMERAL, path=path, sql=text)
+    return found
 
 
 def _load(path: Path) -> SqlModel:

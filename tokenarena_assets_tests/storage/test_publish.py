@@ -26,6 +26,7 @@ from tokenarena_assets.storage.publish import (
     run_query,
 )
 from tokenarena_assets.storage.rehearsal import BANNER, write_marker
+from tokenarena_assets.storage.sqlmodels import load_ephemerals
 from tokenarena_assets.storage.tables import Column, TableSpec
 from tokenarena_assets_tests.sql_models.frames import whole_chain
 
@@ -485,6 +486,10 @@ def test_every_table_and_column_has_its_comment_in_the_database(shell: duckdb.Du
     ).fetchall()
     added = {(name, REHEARSAL): REHEARSAL_COMMENT for name in table_specs()}
     expected = added | {(spec.name, c.name): c.comment for spec in table_specs().values() for c in spec.columns}
+    for name, shared in load_ephemerals().items():  # columns mean what they do where they come from
+        (source, *_) = shared.dependencies
+        expected |= {(name, column): told for (table, column), told in expected.items() if table == source}
+        expected |= {(name, c.name): c.comment for c in shared.spec.columns}
     assert {(table, column): comment for table, column, comment in rows} == expected
     commented = "select {0}_name, comment from duckdb_{0}s() where not internal"
     for kind in ("table", "view"):
@@ -492,6 +497,8 @@ def test_every_table_and_column_has_its_comment_in_the_database(shell: duckdb.Du
         wanted = {
             s.name: f"{s.description} One row = {s.grain}." for s in table_specs().values() if s.published == kind
         }
+        if kind == "view":
+            wanted |= {name: shared.spec.description for name, shared in load_ephemerals().items()}
         assert found == wanted
 
 
