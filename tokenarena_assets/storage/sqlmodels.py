@@ -182,7 +182,7 @@ def load_models(folder: Path | None = None, layers: tuple[str, ...] = LAYERS) ->
 
 
 def load_ephemerals(folder: Path | None = None) -> dict[str, SqlModel]:
-    """The SELECTs that models share, by name; their columns are those that the tables which they read do not explain."""
+    """The SELECTs that models share, by name. Declared are the columns that the tables they read do not explain."""
     found = {}
     for path in sorted(((folder or models_folder()) / EPHEMERAL).glob("*.sql")):
         text = path.read_text(encoding="utf-8")
