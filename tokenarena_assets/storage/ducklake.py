@@ -349,6 +349,9 @@ class DuckLake(Lake):
         execute("begin")
         try:
             _prepare_table(connection, write)
+            if not execute(f"select 1 from {_name(write.table)} where day = ? limit 1", [write.day]).fetchone():
+                # Two first writers of a day delete nothing, and rows that are only added never conflict: these do.
+                execute(f"comment on table {_name(write.table)} is {literal(write.name)}")
             execute(f"delete from {_name(write.table)} where day = ?", [write.day])
             mine = f"from {EMPTY_DAYS} where table_name = ? and day = ?"
             # Changed only where it must be: writers of one table conflict.
