@@ -31,7 +31,6 @@ class TableProfile:
     day: date
     rows: int
     columns: tuple[str, ...]
-    expected_columns: tuple[str, ...]
     rules: tuple[RuleProfile, ...]
 
 
@@ -51,12 +50,26 @@ def profile_table(lake: Lake, spec: TableSpec, day: date) -> TableProfile:
         if doubles:
             exact = connection.execute(f"select count(*) - count(distinct row({key})) from {source}").fetchone()
             doubles = int(exact[0]) if exact else doubles
-    rules = [RuleProfile("keys", f"({', '.join(spec.key)}) is unique", doubles, None)]
+    rules = _schema(spec, columns)
+    rules += [RuleProfile("keys", f"({', '.join(spec.key)}) is unique", doubles, None)]
     rules += [
         RuleProfile(kind, rule, count, condition)
         for (kind, rule, condition), count in zip(conditions, violations, strict=True)
     ]
-    return TableProfile(spec.name, day, rows, columns, spec.column_names, tuple(rules))
+    return TableProfile(spec.name, day, rows, columns, tuple(rules))
+
+
+def _schema(spec: TableSpec, columns: Sequence[str]) -> list[RuleProfile]:
+    """A rule a column, declared or found, and one of their order."""
+    declared = spec.column_names
+    missing_or_more = set(declared) ^ set(columns)
+    rules = [
+        RuleProfile("schema", f"column {name}", int(name in missing_or_more), None)
+        for name in dict.fromkeys((*declared, *columns))
+    ]
+    both = set(declared) & set(columns)
+    is_other = [name for name in declared if name in both] != [name for name in columns if name in both]
+    return [*rules, RuleProfile("schema", "order of the columns", int(is_other), None)]
 
 
 def _source(spec: TableSpec, columns: Sequence[str]) -> str:
@@ -72,7 +85,7 @@ def samples(lake: Lake, spec: TableSpec, profile: TableProfile, kind: str) -> li
     source = _source(spec, profile.columns)
     with lake.connect({spec.name: profile.day}) as connection:
         for rule in profile.rules:
-            if rule.kind != kind or not rule.violations:
+            if rule.kind != kind or not rule.violations or kind == "schema":  # which is of no row
                 continue
             if rule.condition is not None:
                 query = f"select {key} from {source} where {rule.condition} limit {MAX_SAMPLES}"

@@ -13,7 +13,7 @@ from tokenarena_assets.storage.files import write_text
 from tokenarena_assets.storage.home import Home
 
 # deploy/dagster-local.yaml and deploy/dagster-cluster.yaml are these, for who starts Dagster without the command line.
-LOCAL_CONFIG = """\
+_ALIKE = """\
 telemetry:
   enabled: false
 nux:
@@ -23,8 +23,20 @@ concurrency:
     default_limit: 1   # without a limit a pool is unlimited: one publisher, one prober at a time
     granularity: op
 """
+LOCAL_CONFIG = (
+    _ALIKE
+    + """\
+storage:
+  custom:   # SQLite files as by default, with connections that stay open
+    module: tokenarena_assets.defs.sqlite_storage
+    class: OpenSqliteStorage
+    config:
+      base_dir:
+        env: DAGSTER_HOME
+"""
+)
 CLUSTER_CONFIG = (
-    LOCAL_CONFIG
+    _ALIKE
     + """\
 storage:
   postgres:

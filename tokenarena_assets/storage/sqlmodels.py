@@ -154,9 +154,8 @@ class SqlModel:
         """
         with lake.connect(dict.fromkeys(self.dependencies, day)) as connection:
             order = f"order by {', '.join(self.spec.key)}" if self.sorted else ""
-            connection.execute("set preserve_insertion_order = false")
             for name, inner in self.ephemerals.items():
-                connection.execute(f'create view "{name}" as {inner.sql}')
+                connection.execute(f'create temp view "{name}" as {inner.sql}')
             with lake.replacing(self.spec.name, day) as temporary:
                 target = literal(str(temporary))
                 connection.execute(

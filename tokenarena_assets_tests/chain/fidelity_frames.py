@@ -175,5 +175,5 @@ def breaches(spec: TableSpec, frame: pl.DataFrame, day: date = DAY) -> dict[str,
         lake = ParquetLake(Path(folder))
         lake.write(spec.name, day, frame)
         profile = profile_table(lake, spec, day)
-    assert profile.columns == profile.expected_columns
+    assert profile.columns == spec.column_names
     return {rule.rule: rule.violations for rule in profile.rules if rule.violations}

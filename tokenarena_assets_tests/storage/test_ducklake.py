@@ -131,7 +131,8 @@ class TestBothStores:
         lake.write("t", DAY, numbers(*values))
         assert lake.read("t", DAY)["n"].to_list() == values
         with lake.connect({"t": DAY}) as connection:
-            assert [row[0] for row in connection.execute("select n from t").fetchall()] == values
+            rows = connection.execute("select n from t").fetchall()
+        assert sorted(row[0] for row in rows) == sorted(values)  # SQL that wants an order asks for it
 
     def test_days_are_in_order_and_read_together(self, lake: Lake) -> None:
         for day in (NEXT, date(2025, 1, 1), DAY):
