@@ -26,13 +26,14 @@ from tokenarena_assets.chain.audit_tables import BILLING_AUDIT, BILLING_EVIDENCE
 from tokenarena_assets.errors import NoEvidenceError
 from tokenarena_assets.probing.apis.finish import finish_class_of
 from tokenarena_assets.probing.apis.values import dict_of, dicts_of
-from tokenarena_assets.probing.stream import INLINE_THOUGHT, parse_json
+from tokenarena_assets.probing.stream import INLINE_THOUGHT
 from tokenarena_assets.storage.home import Home
-from tokenarena_assets.storage.rawlog import read_lines
+from tokenarena_assets.storage.rawlog import records_at
 from tokenarena_assets.tokens import TokenCounter, TokenizerFiles
 from tokenarena_assets.tokens.spread import EXACT, band_of
 
 RawRecords = Mapping[tuple[str, int], Mapping[str, Any]]
+NEEDED = ("request", "usage")
 NO_ANSWERS = "no answer of the day could be audited"
 CLEAN = "nothing was found"
 
@@ -60,7 +61,7 @@ def billing_requests(
 
 
 def raw_records(home: Home, day: date, sample: pl.DataFrame) -> RawRecords:
-    """The raw records of a sample by file and line; other lines are passed over without being read as JSON.
+    """What is needed of the raw records of a sample, by file and line.
 
     Raises:
         NoEvidenceError: a raw line of the sample is not there any more.
@@ -69,7 +70,7 @@ def raw_records(home: Home, day: date, sample: pl.DataFrame) -> RawRecords:
     wanted = [
         (str(name), frozenset(own["raw_line"])) for (name,), own in sample.group_by("raw_file", maintain_order=True)
     ]
-    with ThreadPoolExecutor(os.cpu_count()) as threads:  # decompressing, most of it, needs no interpreter
+    with ThreadPoolExecutor(os.cpu_count()) as threads:  # decompressing and counting need no interpreter
         of_files = threads.map(lambda each: _records_in(folder / each[0], each[1]), wanted)
         return {
             (name, line): record
@@ -79,17 +80,14 @@ def raw_records(home: Home, day: date, sample: pl.DataFrame) -> RawRecords:
 
 
 def _records_in(path: Path, wanted: Set[int]) -> dict[int, dict[str, Any]]:
-    found: dict[int, dict[str, Any]] = {}
     sealed = path.with_name(path.name.removesuffix(".part") + ".zst")
-    for line in read_lines(path if path.exists() or not path.name.endswith(".part") else sealed):
-        if line.line in wanted:
-            found[line.line] = dict_of(parse_json(line.data.decode("utf-8", "replace")))
-            if len(found) == len(wanted):
-                return found
-    raise NoEvidenceError(
-        f"{path}: line {min(wanted - found.keys())} is not there any more",
-        mend="restore the day's raw folder, or materialize probe_log anew from what there is",
-    )
+    found = records_at(path if path.exists() or not path.name.endswith(".part") else sealed, wanted, NEEDED)
+    if len(found) < len(wanted):
+        raise NoEvidenceError(
+            f"{path}: line {min(wanted - found.keys())} is not there any more",
+            mend="restore the day's raw folder, or materialize probe_log anew from what there is",
+        )
+    return found
 
 
 def prompt_of(body: Mapping[str, Any]) -> str | None:

@@ -7,6 +7,7 @@ a retention policy, and then its seal says so.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import gzip
 import hashlib
@@ -16,7 +17,7 @@ import math
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 import msgspec
+import numpy as np
 import orjson
 import zstandard
 
@@ -37,6 +39,8 @@ ROUND_FILE = re.compile(r"^round=(?P<round_id>[A-Za-z0-9._-]+?)\.jsonl(?P<form>\
 CERTIFICATES_SUFFIX, MANIFEST_SUFFIX, SEAL_SUFFIX = ".certificates.jsonl", ".manifest.json", ".seal.json"
 ZSTD_MAGIC, GZIP_MAGIC = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
 UNREADABLE, DAMAGED = "unreadable_file", "damaged_file"
+DAMAGE = (zstandard.ZstdError, zlib.error, gzip.BadGzipFile)
+LINE_END = 10
 MAX_LINE_BYTES = 128 * 1024 * 1024  # more than the largest response makes, control characters written as \u0001
 READ_BYTES = 128 * 1024
 PACKED_STEP_BYTES = 1024  # a hostile frame makes 32 MB of so much, and half a gigabyte of sixteen times that
@@ -178,7 +182,7 @@ def read_lines(path: Path) -> Iterator[RawLine]:
             for data, problem in _split(stream):
                 number += 1
                 yield RawLine(name, number, data, problem)
-    except (zstandard.ZstdError, zlib.error, gzip.BadGzipFile) as error:
+    except DAMAGE as error:
         yield RawLine(name, number + 1, b"", f"{DAMAGED}: {error}")
     except (EOFError, OSError) as error:
         yield RawLine(name, number + 1, b"", f"{UNREADABLE}: {error}")
@@ -402,15 +406,52 @@ def records_of(path: Path, names: tuple[str, ...] | None = None) -> Iterator[dic
     """
     decode = orjson.loads if names is None else _decoder(names)
     for line in read_lines(path):
-        try:
-            record = decode(line.data)
-        except (ValueError, msgspec.DecodeError, RecursionError):
-            try:
-                record = json.loads(line.data)  # half a surrogate pair, or another number than orjson knows
-            except (ValueError, RecursionError):
-                continue
-        if isinstance(record, dict):
+        if (record := _record(line.data, decode)) is not None:
             yield record
+
+
+def records_at(path: Path, lines: Set[int], names: tuple[str, ...]) -> dict[int, dict[str, Any]]:
+    """Those fields of the records in some lines of a round, by line; without those that cannot be read."""
+    found: dict[int, dict[str, Any]] = {}
+    with contextlib.suppress(*DAMAGE, EOFError, OSError), open_plain(path) as stream:
+        for number, data in _picked(stream, lines):
+            record = _record(data, _decoder(names))
+            if record is not None:
+                found[number] = record
+    return found
+
+
+def _record(data: bytes, decode: Callable[[bytes], Any]) -> dict[str, Any] | None:
+    try:
+        record = decode(data)
+    except (ValueError, msgspec.DecodeError, RecursionError):
+        try:
+            record = json.loads(data)  # half a surrogate pair, or another number than orjson knows
+        except (ValueError, RecursionError):
+            return None
+    return record if isinstance(record, dict) else None
+
+
+def _picked(stream: IO[bytes], wanted: Set[int]) -> Iterator[tuple[int, bytes]]:
+    """Some lines of a stream, numbered from 1. Line ends of a block are counted where none of its lines is wanted."""
+    rest = iter(sorted(wanted))
+    following, number = next(rest, None), 1
+    begun: list[bytes] = []
+    while following is not None and (block := cast("Any", stream).read1(READ_BYTES)):
+        ends = np.count_nonzero(np.frombuffer(block, np.uint8) == LINE_END)  # five times as fast as bytes.count
+        if number + ends < following:
+            number += int(ends)
+            continue
+        *whole, tail = block.split(b"\n")
+        for piece in whole:
+            if number == following:
+                yield number, b"".join([*begun, piece])
+                begun, following = [], next(rest, None)
+            number += 1
+        if number == following:
+            begun.append(tail)
+    if begun and following is not None:
+        yield following, b"".join(begun)
 
 
 @cache

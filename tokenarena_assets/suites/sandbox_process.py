@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import threading
@@ -62,6 +63,12 @@ def _cpus() -> tuple[Iterator[int], threading.Lock]:
     return itertools.cycle(sorted(os.sched_getaffinity(0))), threading.Lock()
 
 
+@cache
+def _setpriv() -> str | None:
+    """A program that changes the user: a child that Python changes itself costs a copy of our page tables, 30 ms."""
+    return shutil.which("setpriv", path="/usr/bin:/bin")
+
+
 @contextlib.contextmanager
 def _on_one_cpu() -> Iterator[None]:
     """What this thread starts meanwhile gets one processor, the next one each time."""
@@ -113,6 +120,10 @@ class ProcessRun:
 
     def finish(self, command: Sequence[str], descriptors: Sequence[int], user: int | None) -> SandboxRun:
         """Start `command` as `user` (None: as we are) with `descriptors`, and see it to its end."""
+        setpriv = None if user is None else _setpriv()
+        if setpriv is not None:
+            command = [setpriv, f"--reuid={user}", f"--regid={user}", "--clear-groups", *command]
+            user = None
         with _on_one_cpu():
             self._process = subprocess.Popen(
                 command,

@@ -36,6 +36,7 @@ from tokenarena_assets.storage.rawlog import (
     is_being_written,
     logs_of,
     read_lines,
+    records_at,
     rounds_of,
 )
 
@@ -135,6 +136,37 @@ def test_every_form_is_read_alike(home: Home, form: str, content: bytes) -> None
     assert [line.data for line in lines] == expected
     assert [line.problem for line in lines] == [None] * (len(lines) - 1) + [None if whole else "no_line_end"]
     assert [line.line for line in lines] == list(range(1, len(expected) + 1))
+
+
+@EXAMPLES
+@given(st.lists(st.integers(0, 90), max_size=30), st.sets(st.integers(1, 32)), st.integers(1, 64), st.booleans())
+def test_picked_lines_are_those_of_all_lines(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int], wanted: set[int], block: int, ended: bool
+) -> None:
+    lines = [json.dumps({"usage": number, "frames": "x" * size}).encode() for number, size in enumerate(sizes)]
+    lines = [line if size else b"no record" for line, size in zip(lines, sizes, strict=True)]
+    path = tmp_path_factory.mktemp("logs") / f"round={ROUND}.jsonl"
+    path.write_bytes(b"\n".join(lines) + b"\n" * (ended and bool(lines)))
+    all_of_them = {line.line: line.data for line in read_lines(path)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rawlog, "READ_BYTES", block)
+        found = records_at(path, wanted, ("usage",))
+    assert found == {
+        number: {"usage": json.loads(data)["usage"]}
+        for number, data in all_of_them.items()
+        if number in wanted and data != b"no record"
+    }
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_lines_are_picked_from_every_form(home: Home, form: str) -> None:
+    content = b"".join(b'{"request":{"n":%d},"frames":"%s"}\n' % (n, b"y" * 1000 * n) for n in range(1, 90))
+    path = _day_file(home, form, FORMS[form](content))
+    assert records_at(path, {1, 40, 89, 90}, ("request",)) == {n: {"request": {"n": n}} for n in (1, 40, 89)}
+    path.write_bytes(path.read_bytes()[:-9])  # what can be read before a cut is there
+    assert records_at(path, {1, 89}, ("request",))[1] == {"request": {"n": 1}}
+    path.unlink()
+    assert records_at(path, {1}, ("request",)) == {}
 
 
 @pytest.mark.parametrize("form", FORMS)
