@@ -20,7 +20,6 @@ import duckdb
 import psutil
 from synthetic import ROUNDS_A_DAY, make_day, real_round
 
-from tokenarena_assets.defs.execute import instance_of, materializing
 from tokenarena_assets.probing.round import today
 from tokenarena_assets.storage.home import Home
 
@@ -53,6 +52,9 @@ def bare(home: Home, day: date) -> dict[str, Any]:
 
 def chain(home: Home, day: date) -> dict[str, Any]:
     """Materialize the day on the home's own Dagster instance, as `tokenarena run` does; seconds by step."""
+    # Imported here, as the command does: processes that read lines import this file, and have no use for Dagster.
+    from tokenarena_assets.defs.execute import instance_of, materializing  # noqa: PLC0415
+
     start = time.perf_counter()
     with materializing(home, log="problems") as run:
         ready_s = time.perf_counter() - start

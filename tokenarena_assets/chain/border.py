@@ -86,10 +86,11 @@ def border_inputs(day: date, asked: pl.DataFrame) -> pl.DataFrame:
 def _counts(asked: pl.DataFrame) -> dict[str, ByPrompt]:
     """First tokens by endpoint and prompt; an outcome without a token is a token that no text can be."""
     found: dict[str, ByPrompt] = {}
-    came = asked.filter(~pl.col("outcome").is_in(LOST)).select("endpoint_id", "prompt_id", "outcome", "text")
-    for endpoint_id, prompt_id, outcome, text in came.iter_rows():
+    came = asked.filter(~pl.col("outcome").is_in(LOST))
+    alike = came.group_by("endpoint_id", "prompt_id", "outcome", "text", maintain_order=True).len()
+    for endpoint_id, prompt_id, outcome, text, count in alike.iter_rows():
         token = text if outcome == "answered" else f"\x00{outcome}"
-        found.setdefault(endpoint_id, {}).setdefault(prompt_id, Counter())[token] += 1
+        found.setdefault(endpoint_id, {}).setdefault(prompt_id, Counter())[token] += count
     return found
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,17 +54,22 @@ def fidelity_of_day(
     permutations: int = PERMUTATIONS,
 ) -> FidelityDay:
     """Compare every endpoint with its family's reference, and test all of them at once."""
+    with ThreadPoolExecutor(os.cpu_count()) as threads:  # most of it is arithmetic that needs no interpreter
+        compared = list(threads.map(lambda family: reference_of(samples, family), families))
+        asked = [
+            (endpoint, reference, channel)
+            for family, reference in zip(families, compared, strict=True)
+            for endpoint in family.endpoints
+            for channel in CHANNELS
+        ]
+        figures = threads.map(lambda one: _figures(samples, one[0], one[1], one[2], border, permutations), asked)
+        channels = [_row(samples, *one, found) for one, found in zip(asked, figures, strict=True)]
     prompts: list[dict[str, Any]] = []
-    references: list[dict[str, Any]] = []
-    channels: list[dict[str, Any]] = []
-    for family in families:
-        reference = reference_of(samples, family)
+    for family, reference in zip(families, compared, strict=True):
         prompts += prompt_rows(samples.day, family.name, reference.fits, _sets(samples, family))
-        references.append(reference_row(samples.day, family, reference))
-        for endpoint in family.endpoints:
-            for channel in CHANNELS:
-                figures = _figures(samples, endpoint, reference, channel, border, permutations)
-                channels.append(_row(samples, endpoint, reference, channel, figures))
+    references = [
+        reference_row(samples.day, family, reference) for family, reference in zip(families, compared, strict=True)
+    ]
     _flag(channels)
     return FidelityDay(
         FIDELITY_PROMPTS.frame(prompts), FIDELITY_REFERENCES.frame(references), FIDELITY_CHANNELS.frame(channels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -16,6 +17,7 @@ from tokenarena_assets.storage.lake import Lake
 
 POOL_DAYS = 7  # of sampled answers
 WINDOW_DAYS = 28  # of the reference's days, and of the floors
+EPOCH = date(1970, 1, 1).toordinal()
 LOST = ("missing", "not_sent")
 NEEDED = (
     "day",
@@ -171,11 +173,19 @@ def _read(lake: Lake, day: date, endpoints: Collection[str] | None) -> pl.DataFr
 
 def drawn(rows: pl.DataFrame, length: int) -> dict[str, Drawn]:
     """The answers of `rows` (of one endpoint and channel) by prompt, as sequences of `length` code points."""
-    found: dict[str, Drawn] = {}
-    for (prompt_id,), own in rows.group_by("prompt_id", maintain_order=True):
-        came = own.filter(~pl.col("outcome").is_in(LOST))
-        texts = came["text"].fill_null("").to_list()
-        days = np.array([each.toordinal() for each in came["day"]], dtype=np.int64)
-        blocks = days * HOURS_PER_DAY + came["slot"].to_numpy()
-        found[str(prompt_id)] = Drawn(encode(texts, length, came["outcome"].to_list()), blocks, len(own))
-    return found
+    asked = Counter(rows["prompt_id"].to_list())
+    came = rows.filter(~pl.col("outcome").is_in(LOST))
+    texts, outcomes = came["text"].fill_null("").to_list(), came["outcome"].to_list()
+    days = came["day"].to_physical().to_numpy().astype(np.int64) + EPOCH
+    blocks = days * HOURS_PER_DAY + came["slot"].to_numpy()
+    places: dict[str, list[int]] = {name: [] for name in asked}
+    for place, name in enumerate(came["prompt_id"].to_list()):
+        places[name].append(place)
+    return {
+        name: Drawn(
+            encode([texts[place] for place in own], length, [outcomes[place] for place in own]),
+            blocks[own],
+            asked[name],
+        )
+        for name, own in places.items()
+    }

@@ -248,6 +248,11 @@ class ParquetLake(Lake):
         """
         return str(self._existing(table, day).stat().st_mtime_ns)
 
+    def versions(self, table: str) -> dict[date, str]:
+        """When each partition was written; whether it is whole is seen by who reads it."""
+        found = {day: self.path(table, day).stat() for day in self.days(table)}
+        return {day: str(status.st_mtime_ns) for day, status in found.items()}
+
     @contextmanager
     def replacing(self, table: str, day: date) -> Iterator[Path]:
         """A temporary file beside the partition that takes its place when the block ends well."""
