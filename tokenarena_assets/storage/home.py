@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,6 +20,8 @@ HOME_VARIABLE = "TOKENARENA_HOME"
 REHEARSAL_MARKER = "rehearsal.json"
 VERSION_MARKER = "home.json"
 LAYOUT_VERSION = 1  # of the folders and files below a home; a home without a marker is of version 1
+
+PARTS = ("raw", "lake", "report", "digests")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +82,14 @@ class Home:
             )
         return found
 
-    def begin_writing(self) -> None:
-        """Before a command writes: as :meth:`mark`, and remove what killed writers left half done.
+    def begin_writing(self, parts: Sequence[str] = PARTS) -> None:
+        """Before a command writes: as :meth:`mark`, and remove what killed writers left half done, in `parts` too.
 
         Raises:
             StorageError: a newer version wrote the home, or it cannot be written.
         """
         self.mark()
-        for path in self.leftovers():
+        for path in self.leftovers(parts):
             with explained(path, "removed"):
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
@@ -113,10 +116,10 @@ class Home:
                 is_read_only = os.statvfs(self.root).f_flag & os.ST_RDONLY
                 raise OSError(errno.EROFS if is_read_only else errno.EACCES, "")
 
-    def leftovers(self) -> list[Path]:
-        """Temporary files and folders that killed writers left in our own folders."""
+    def leftovers(self, parts: Sequence[str] = PARTS) -> list[Path]:
+        """Temporary files and folders that killed writers left in the home itself, and anywhere under `parts` of it."""
         found = [path for folder in (self.root, self.dagster) if folder.is_dir() for path in folder.iterdir()]
-        for part in ("raw", "lake", "report", "digests"):
+        for part in parts:
             for folder, folders, names in os.walk(self.root / part):
                 found += [Path(folder, name) for name in (*folders, *names)]
                 folders[:] = [name for name in folders if not TEMPORARY.match(name)]

@@ -40,7 +40,7 @@ def publish(home: Home, specs: Sequence[TableSpec], *, anew: bool = False) -> di
     Raises:
         StorageError: the home cannot be written, or a partition cannot be read; the old database stays.
     """
-    home.mark()
+    home.begin_writing(parts=())
     lock_file = home.root / ".publish.lock"
     with explained(lock_file, "written"), lock_file.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
