@@ -14,21 +14,26 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from tokenarena_assets import pricing
 from tokenarena_assets.errors import StorageError
 from tokenarena_assets.pricing import ListPrice
+from tokenarena_assets.probing import billing
 from tokenarena_assets.probing.billing import GENERATED, NOTHING, cost_of
 from tokenarena_assets.probing.record import ITS_OWN_DOING
 from tokenarena_assets.storage.files import write_text
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import RoundFiles, manifest_path, records_of
+from tokenarena_assets.suites.fidelity import ask
 from tokenarena_assets.suites.fidelity.ask import FidelityAsk
 
-VERSION = 1  # of what is kept, and of how it is found
+# What decides what is kept: where any of it changes, digests are found anew.
+CODE = (billing.__file__, ask.__file__, __file__, *sorted(map(str, Path(pricing.__file__).parent.glob("*.py"))))
 KEPT_DAYS = 8  # the anchor looks back to its Monday
 READ = (
     *("endpoint_id", "suite", "status", "http_status", "source", "started_at", "usage", "request", "item", "sample"),
@@ -111,8 +116,13 @@ def _kept_at(home: Home, found: RoundFiles) -> Path | None:
         manifest = manifest_path(found.log, found.round_id).read_bytes()
     except FileNotFoundError:
         manifest = b""
-    content = hashlib.sha256(f"{VERSION} {sha256} ".encode() + manifest).hexdigest()
+    content = hashlib.sha256(f"{_code()} {sha256} ".encode() + manifest).hexdigest()
     return home.digests / day[0] / f"{found.round_id}-{content[:16]}.json"
+
+
+@cache
+def _code() -> str:
+    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in CODE)).hexdigest()
 
 
 def _dump(digest: Digest) -> str:

@@ -7,13 +7,15 @@ Header lines: `-- description:`, `-- grain:`, `-- group:`, `-- owner:`, `-- key:
 `$day` is the partition. Dependencies and column lineage are read from the SQL itself.
 
 A SELECT that several models read and that is no table of its own lies in `ephemeral/` (as dbt calls it): a view while a
-model runs, a common table expression where the model is analysed. It names no `$day`: its tables hold one day then.
+model runs, a common table expression where the model is analysed. It names no `$day`: its tables hold one day then. It
+reads tables alone, no other of its kind.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -185,16 +187,14 @@ def load_ephemerals(folder: Path | None = None) -> dict[str, SqlModel]:
     found = {}
     for path in sorted(((folder or models_folder()) / EPHEMERAL).glob("*.sql")):
         text = path.read_text(encoding="utf-8")
-        header = [match for line in text.splitlines() if (match := HEADER_LINE.match(line))]
-        columns = tuple(Column(each["name"], each["value"]) for each in header if each["key"] == "column")
-        told = next((each["value"] for each in header if each["key"] == "description"), "")
-        spec = TableSpec(path.stem, description=told, grain="", group=EPHEMERAL, key=(), columns=columns)
+        simple, _, columns = _header(path, text, ("description",))
+        spec = TableSpec(path.stem, simple["description"], grain="", group=EPHEMERAL, key=(), columns=columns)
         found[path.stem] = SqlModel(spec=spec, layer=EPHEMERAL, path=path, sql=text)
     return found
 
 
-def _load(path: Path) -> SqlModel:
-    text = path.read_text(encoding="utf-8")
+def _header(path: Path, text: str, needed: Sequence[str]) -> tuple[dict[str, str], dict[str, str], tuple[Column, ...]]:
+    """(simple fields, rules, columns) of a file's header."""
     simple: dict[str, str] = {}
     rules: dict[str, str] = {}
     columns: list[Column] = []
@@ -213,9 +213,15 @@ def _load(path: Path) -> SqlModel:
             simple[full] = value
         else:
             raise ConfigError(path, f"unknown header field {full!r}", line=number, mend="see storage/sqlmodels.py")
-    missing = [key for key in ("description", "grain", "group", "key") if key not in simple]
+    missing = [key for key in needed if key not in simple]
     if missing:
         raise ConfigError(path, f"the header lacks {', '.join(missing)}", line=1, mend="add the header lines")
+    return simple, rules, tuple(columns)
+
+
+def _load(path: Path) -> SqlModel:
+    text = path.read_text(encoding="utf-8")
+    simple, rules, columns = _header(path, text, ("description", "grain", "group", "key"))
     published = simple.get("published", "table")
     if published not in ("table", "view"):
         raise ConfigError(path, f"published: {published}", field="published", mend="write table or view")
@@ -228,7 +234,7 @@ def _load(path: Path) -> SqlModel:
         key=_names(simple["key"]),
         not_null=_names(simple.get("not null", "")),
         rules=rules,
-        columns=tuple(columns),
+        columns=columns,
         published="view" if published == "view" else "table",
     )
     if simple.get("order", "none") != "none":

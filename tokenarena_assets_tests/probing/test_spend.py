@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tokenarena_assets.endpoints.catalog import Endpoint, ListPrice
+from tokenarena_assets.probing import round_digest
 from tokenarena_assets.probing.billing import cost_of
 from tokenarena_assets.probing.plan import PlanOptions, Probe, forecast, make_plan, usd_at_most, usd_of_tokens
 from tokenarena_assets.probing.round import plan_of_cut_off, plan_round, run_round, today
@@ -145,6 +147,19 @@ def test_a_sealed_round_is_read_once(home: Home) -> None:
     assert booked_spend(home, DAY).total == 10 * CENT  # other prices, another digest
     shutil.rmtree(home.digests)
     assert booked_spend(home, DAY).total == 10 * CENT
+
+
+def test_other_code_finds_the_digest_anew(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {"billing.py", "ask.py", "round_digest.py", "price_list.py"} <= {
+        Path(file).name for file in round_digest.CODE
+    }
+    log = _write(home, "r", _manifest("r", "test/a@standard"), record()).path.with_name("round=r.jsonl.zst")
+    assert booked_spend(home, DAY).total == 3 * CENT
+    log.unlink()
+    log.write_bytes(b"")
+    assert booked_spend(home, DAY).total == 3 * CENT
+    monkeypatch.setattr(round_digest, "_code", lambda: "of another version")
+    assert booked_spend(home, DAY).total == 0
 
 
 def test_digests_of_days_that_nobody_looks_back_to_are_forgotten(home: Home) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tokenarena_assets.errors import ConfigError, MissingTableError
 from tokenarena_assets.storage.lake import ParquetLake
-from tokenarena_assets.storage.sqlmodels import SqlModel, load_models
+from tokenarena_assets.storage.sqlmodels import SqlModel, load_ephemerals, load_models
 from tokenarena_assets_tests.sql_models.frames import DAY, put
 
 Write = Callable[..., Path]
@@ -74,7 +74,12 @@ def test_code_version_ignores_wording_and_layout_alone(written: Write) -> None:
 
 
 def test_an_ephemeral_select_is_read_like_a_table_and_is_none(written: Write, tmp_path: Path) -> None:
-    inner = "with n as (select * from probe_log)\nselect n.day, 2 * n.raw_line as number\nfrom n\n"
+    inner = """\
+-- description: twice the line
+with n as (select * from probe_log)
+select n.day, 2 * n.raw_line as number
+from n
+"""
     written(inner, "doubled", "ephemeral")
     query = """\
 with own as (select doubled.day, doubled.number from doubled)
@@ -95,9 +100,28 @@ where own.day = $day
     version = model.code_version
     written(inner.replace("2 *", "3 *"), "doubled", "ephemeral")
     assert loaded(model.path).code_version != version
-    written("select 1;\nselect 2\n", "doubled", "ephemeral")
-    with pytest.raises(ConfigError, match=r"doubled\.sql:2.*exactly one SELECT"):
+    written("-- description: two\nselect 1;\nselect 2\n", "doubled", "ephemeral")
+    with pytest.raises(ConfigError, match=r"doubled\.sql:3.*exactly one SELECT"):
         _ = loaded(model.path).expression
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("select 1 as one\n", r"doubled\.sql:1: the header lacks description"),
+        ("-- description: one\n-- colour: red\nselect 1 as one\n", r"doubled\.sql:2: unknown header field 'colour'"),
+    ],
+)
+def test_the_header_of_an_ephemeral_select_is_read_as_strictly(written: Write, text: str, says: str) -> None:
+    path = written(text, "doubled", "ephemeral")
+    with pytest.raises(ConfigError, match=says):
+        load_ephemerals(path.parent.parent)
+
+
+def test_no_ephemeral_select_reads_another() -> None:
+    known = load_ephemerals()
+    assert known
+    assert not [name for name, model in known.items() if known.keys() & set(model.dependencies)]
 
 
 @pytest.mark.parametrize(
