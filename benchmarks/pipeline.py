@@ -25,29 +25,41 @@ from tokenarena_assets.storage.home import Home
 
 GOAL_RATIO, GOAL_GB = 1.5, 2.0
 STEPS = ("bare", "chain")
+NESTED = ("frames", "first_token_top")  # lists in lists: some rounds give DuckDB types for them, which takes it longer
 
 
 def bare(home: Home, day: date) -> dict[str, Any]:
-    """The limit, all fields of every line."""
+    """The limit, all fields of every line: as DuckDB reads them by itself, and with the nested lists kept as text."""
     files = [str(path) for path in sorted(home.raw_day(day).glob("*.jsonl.zst"))]
-    target = home.root / "limit.parquet"
+    given = f"{files}, format = 'newline_delimited', maximum_object_size = 16777216"
     connection = duckdb.connect()
     connection.execute("set preserve_insertion_order = false")  # it has all the memory that it wants
     connection.execute(f"set temp_directory = '{home.root}/spill'")
     start = time.perf_counter()
-    connection.execute(
-        f"copy (from read_json({files}, format = 'newline_delimited', maximum_object_size = 16777216, "
-        f"union_by_name = true)) to '{target}' (format parquet, compression zstd)"
+    found = dict(
+        connection.execute(
+            f"select column_name, column_type from (describe from read_json({given}, union_by_name = true))"
+        ).fetchall()
     )
-    read_s = time.perf_counter() - start
-    start = time.perf_counter()
+    seen_s = time.perf_counter() - start
+    types = {name: "json" if name in NESTED else kind.replace('"NULL"', "json") for name, kind in found.items()}
     quantiles = "[0.5, 0.95, 0.99]"
+    target = home.root / "limit.parquet"
+    took = {}
+    for name, options, before_s in (("as_text", f"columns = {types}", seen_s), ("whole", "union_by_name = true", 0.0)):
+        start = time.perf_counter()
+        connection.execute(
+            f"copy (from read_json({given}, {options})) to '{target}' (format parquet, compression zstd)"
+        )
+        took[name] = before_s + time.perf_counter() - start
+    start = time.perf_counter()
     rows = connection.execute(
         f"select endpoint_id, quantile_cont(timing.ttft_ms, {quantiles}), "
         f"quantile_cont(timing.output_speed_tok_s, {quantiles}), count(*) from '{target}' group by endpoint_id"
     ).fetchall()
     target.unlink()
-    return {"read_s": read_s, "query_s": time.perf_counter() - start, "rows": sum(row[3] for row in rows)}
+    query_s = time.perf_counter() - start
+    return {"read_s": took["whole"], "as_text_s": took["as_text"], "query_s": query_s, "rows": sum(r[3] for r in rows)}
 
 
 def chain(home: Home, day: date) -> dict[str, Any]:
@@ -102,14 +114,17 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
 
 def report(rows: int, size: int, limit: dict[str, Any], found: dict[str, Any]) -> None:
     """What was measured of one size. Seconds are of the wall; of CPU where the machine had other work."""
-    bare_s = limit["read_s"] + limit["query_s"]
+    bare_s, as_text_s = (limit[name] + limit["query_s"] for name in ("read_s", "as_text_s"))
     print(f"\n{rows:,} rows (synthetic, from one real round), {size / 1e9:.2f} GB of JSON, {size / rows:,.0f} B a row")
-    print(f"bare limit {bare_s:.1f} s (of that the query {limit['query_s']:.2f}), {limit['cpu_s']:.1f} s of CPU")
+    print(
+        f"bare limit {bare_s:.1f} s (of that the query {limit['query_s']:.2f}); nested lists as text {as_text_s:.1f} s"
+    )
     for step, seconds in sorted(found["steps"].items(), key=lambda pair: -pair[1])[:12]:
         print(f"  {seconds:8.1f} s  {step}")
     print(f"raw log -> published {found['total_s']:.1f} s, {found['cpu_s']:.1f} s of CPU")
     print(f"start-up before it {found['start_s']:.1f} s")
-    print(f"ratio {found['total_s'] / bare_s:.2f} (goal {GOAL_RATIO}), of CPU {found['cpu_s'] / limit['cpu_s']:.2f}")
+    ratio, of_text = found["total_s"] / bare_s, found["total_s"] / as_text_s
+    print(f"ratio {ratio:.2f} (goal {GOAL_RATIO}); to the limit with nested lists as text {of_text:.2f}")
     print(f"peak memory {found['peak_gb']:.2f} GB (goal {GOAL_GB:g})")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import tempfile
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 from pipeline import measured
-from synthetic import real_round
+from synthetic import ROUNDS_A_DAY, make_day, real_round
 
 from tokenarena_assets.chain.catalog import table_specs
 from tokenarena_assets.defs.execute import materialize
@@ -45,12 +46,16 @@ def _earlier(day: date, back: int) -> date:
     return date.fromordinal(day.toordinal() - back)
 
 
-def last_day(source: Home, day: date, folder: Path) -> None:
+def last_day(source: Home, day: date, folder: Path, rows: int | None) -> None:
     """The same day materialized in an empty home, in one of a month (pools of a week are full) and in one of a year."""
+    raw = source
+    if rows is not None:
+        raw = Home(folder / "raw")
+        make_day(source, raw, day, rows, files=ROUNDS_A_DAY, frames=True)
     took = {}
     for number in (1, 30, DAYS):
         home = Home(folder / f"day{number}")
-        shutil.copytree(source.raw_day(day), home.raw_day(day))
+        shutil.copytree(raw.raw_day(day), home.raw_day(day), copy_function=os.link)
         fill(
             ParquetLake(source.lake), ParquetLake(home.lake), day, list(table_specs()), copies=1, backs=range(1, number)
         )
@@ -95,15 +100,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--source", type=Path, help="a home with a materialized day; else one is made now")
     parser.add_argument("--only", choices=("publishing", "last_day"), help="one of the two")
+    parser.add_argument(
+        "--rows", type=float, help="rows of the last day (synthetic), e.g. 1e6; else one round as it is"
+    )
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         source = Home(given.source.absolute()) if given.source else real_round(Path(folder) / "real")
         if not given.source:
             materialize(source, today())
         day = max(ParquetLake(source.lake).days("scorecard"))
-        for part in (publishing, last_day):
-            if given.only in (None, part.__name__):
-                part(source, day, Path(folder))
+        if given.only != "last_day":
+            publishing(source, day, Path(folder))
+        if given.only != "publishing":
+            last_day(source, day, Path(folder), int(given.rows) if given.rows else None)
 
 
 if __name__ == "__main__":
