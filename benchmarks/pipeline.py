@@ -113,7 +113,7 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
 
 
 def report(rows: int, size: int, limit: dict[str, Any], found: dict[str, Any]) -> None:
-    """What was measured of one size. Seconds are of the wall; of CPU where the machine had other work."""
+    """What was measured of one size. Seconds are of the wall; those of CPU tell whether the machine had other work."""
     bare_s, as_text_s = (limit[name] + limit["query_s"] for name in ("read_s", "as_text_s"))
     print(f"\n{rows:,} rows (synthetic, from one real round), {size / 1e9:.2f} GB of JSON, {size / rows:,.0f} B a row")
     print(

@@ -55,21 +55,20 @@ def fidelity_of_day(
 ) -> FidelityDay:
     """Compare every endpoint with its family's reference, and test all of them at once."""
     with ThreadPoolExecutor(os.cpu_count()) as threads:  # most of it is arithmetic that needs no interpreter
-        compared = list(threads.map(lambda family: reference_of(samples, family), families))
+        found = threads.map(lambda family: reference_of(samples, family), families)
+        compared = list(zip(families, found, strict=True))
         asked = [
             (endpoint, reference, channel)
-            for family, reference in zip(families, compared, strict=True)
+            for family, reference in compared
             for endpoint in family.endpoints
             for channel in CHANNELS
         ]
         figures = threads.map(lambda one: _figures(samples, one[0], one[1], one[2], border, permutations), asked)
-        channels = [_row(samples, *one, found) for one, found in zip(asked, figures, strict=True)]
+        channels = [_row(samples, *one, own) for one, own in zip(asked, figures, strict=True)]
     prompts: list[dict[str, Any]] = []
-    for family, reference in zip(families, compared, strict=True):
+    for family, reference in compared:
         prompts += prompt_rows(samples.day, family.name, reference.fits, _sets(samples, family))
-    references = [
-        reference_row(samples.day, family, reference) for family, reference in zip(families, compared, strict=True)
-    ]
+    references = [reference_row(samples.day, family, reference) for family, reference in compared]
     _flag(channels)
     return FidelityDay(
         FIDELITY_PROMPTS.frame(prompts), FIDELITY_REFERENCES.frame(references), FIDELITY_CHANNELS.frame(channels)

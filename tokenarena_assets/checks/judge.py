@@ -26,9 +26,13 @@ class Verdict:
     """What Great Expectations says of one kind of rule on one table and day."""
 
     kind: str
-    passed: bool
     rows: int
     violations: dict[str, int]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no rule of the kind is broken."""
+        return not self.violations
 
 
 def judge(profile: TableProfile) -> list[Verdict]:
@@ -41,7 +45,7 @@ def judge(profile: TableProfile) -> list[Verdict]:
     verdicts = []
     for kind in KINDS:
         own = {rule.rule: rule.violations for rule in profile.rules if rule.kind == kind and rule in broken}
-        verdicts.append(Verdict(kind, not own, profile.rows, own))
+        verdicts.append(Verdict(kind, profile.rows, own))
     return verdicts
 
 

@@ -411,11 +411,15 @@ def records_of(path: Path, names: tuple[str, ...] | None = None) -> Iterator[dic
 
 
 def records_at(path: Path, lines: Set[int], names: tuple[str, ...]) -> dict[int, dict[str, Any]]:
-    """Those fields of the records in some lines of a round, by line; without those that cannot be read."""
+    """Those fields of the records in some lines of a round, by line; without those that cannot be read.
+
+    Of bytes that are no UTF-8 the rest is read: the chain takes such a line, where it does not look at them.
+    """
     found: dict[int, dict[str, Any]] = {}
+    decode = _decoder(names)
     with contextlib.suppress(*DAMAGE, EOFError, OSError), open_plain(path) as stream:
         for number, data in _picked(stream, lines):
-            record = _record(data, _decoder(names))
+            record = _record(data, decode) or _record(data.decode("utf-8", "replace").encode(), decode)
             if record is not None:
                 found[number] = record
     return found

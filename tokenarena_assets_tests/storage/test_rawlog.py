@@ -158,6 +158,11 @@ def test_picked_lines_are_those_of_all_lines(
     }
 
 
+def test_of_bytes_that_are_no_utf8_the_rest_is_picked(home: Home) -> None:
+    path = _day_file(home, "", b'{"usage":{"raw":"\xff"},"request":{"n":1}}\n{"usage":\n')
+    assert records_at(path, {1, 2}, ("request", "usage")) == {1: {"request": {"n": 1}, "usage": {"raw": "\ufffd"}}}
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_lines_are_picked_from_every_form(home: Home, form: str) -> None:
     content = b"".join(b'{"request":{"n":%d},"frames":"%s"}\n' % (n, b"y" * 1000 * n) for n in range(1, 90))
