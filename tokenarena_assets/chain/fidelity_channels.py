@@ -29,6 +29,7 @@ from tokenarena_assets.chain.fidelity_tables import (
     REFERENCE_DAYS,
 )
 from tokenarena_assets.fidelity import day_test, fidelity, permutation_test
+from tokenarena_assets.fidelity.kernels import pooled_matches
 from tokenarena_assets.fidelity.permutation import PERMUTATIONS
 from tokenarena_assets.fidelity.verdict import flag_day, p_of_a_difference
 from tokenarena_assets.suites.items import derived_seed
@@ -129,10 +130,11 @@ def _sampled(samples: Samples, endpoint: Endpoint, reference: Reference, permuta
     if found.why_not:
         return no_score(found.why_not)
     seed = derived_seed(SUITE_VERSION, samples.day.isoformat(), "sampled", name)
-    score = fidelity(found.prompts, seed=seed)
+    matches = pooled_matches(found.prompts)
+    score = fidelity(found.prompts, seed=seed, matches=matches)
     if score.F is None:
         return no_score("no two answers of a side begin alike")
-    test = permutation_test(found.prompts, permutations=permutations, seed=seed)
+    test = permutation_test(found.prompts, permutations=permutations, seed=seed, matches=matches)
     tested = day_test(test.statistic, test.variance, reference.days)
     admitted = reference.n_days >= REFERENCE_DAYS
     return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from datetime import date, timedelta
 from statistics import fmean
 from typing import Any
 
+import msgspec
 import polars as pl
 
 from tokenarena_assets.chain.fidelity_pool import LOST, POOL_DAYS, WINDOW_DAYS, Endpoint, Samples
@@ -22,6 +22,7 @@ MIN_LOGPROB_PROMPTS = 5
 ASSUMED_CHARS_PER_TOKEN = 4.0  # of a reference that reports no usage
 Z_95 = 1.959964
 ONE_DAY = timedelta(days=1)
+FIRST_TOKEN = msgspec.json.Decoder(list[tuple[str, float]])
 Figures = dict[str, Any]
 Answers = dict[tuple[str, int], greedy.Answer]  # by prompt and repeat
 LogprobRows = Mapping[str, list[logprobs.Row]]  # by prompt
@@ -141,8 +142,7 @@ def logprob_rows(rows: pl.DataFrame) -> LogprobRows:
     found: dict[str, list[logprobs.Row]] = {}
     told = rows.filter(~pl.col("outcome").is_in(LOST) & pl.col("first_token_top").is_not_null())
     for prompt_id, text in told.select("prompt_id", "first_token_top").iter_rows():
-        row = [(str(token), float(value)) for token, value in json.loads(text)]
-        if row:
+        if row := FIRST_TOKEN.decode(text):
             found.setdefault(prompt_id, []).append(row)
     return found
 

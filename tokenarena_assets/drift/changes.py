@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
+from statistics import median
 
 import numpy as np
 
@@ -129,7 +130,8 @@ def _least_scatter(metric: Metric, series: Series) -> float:
 
 def _tamed(values: Floats, weights: Floats) -> Floats:
     """`values` with the far-off days drawn to the median of those beside them, for a search by least squares."""
-    near = np.array([float(np.median(values[max(0, i - 2) : i + 3])) for i in range(len(values))])
+    known = values.tolist()
+    near = np.array([median(known[max(0, i - 2) : i + 3]) for i in range(len(known))])
     return np.where(weights < 0.5, near, values)
 
 

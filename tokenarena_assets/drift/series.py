@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from statistics import median
 
 import numpy as np
 import numpy.typing as npt
@@ -68,11 +69,11 @@ def day_weights(values: Floats, scatter: float) -> Floats:
     n = len(values)
     if n < LEAST_DAYS:
         return np.ones(n)
-    off = np.empty(n)
-    for i, value in enumerate(values):
+    off, known = np.empty(n), values.tolist()
+    for i, value in enumerate(known):
         left, right = max(i + 1, LEAST_DAYS), min(i, n - LEAST_DAYS)
-        sides = (values[max(0, left - REACH) : left], values[right : right + REACH])
-        off[i] = min(abs(value - float(np.median(side))) for side in sides)
+        sides = (known[max(0, left - REACH) : left], known[right : right + REACH])
+        off[i] = min(abs(value - median(side)) for side in sides)
     usual = max(scatter, 1.4826 * float(np.median(off)) * 1.5)
     weights: Floats = (TAIL + 1) / (TAIL + (off / usual) ** 2)
     return np.minimum(1.0, weights)

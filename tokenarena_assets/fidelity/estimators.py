@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tokenarena_assets.fidelity.kernels import Counts, Kernel, match_counts, unit
+from tokenarena_assets.fidelity.kernels import Counts, Kernel, match_counts, pooled_matches, unit
 from tokenarena_assets.fidelity.resampling import RESAMPLES, UNKNOWN, Bounds, prompt_interval
 from tokenarena_assets.fidelity.sequences import HOURS_PER_DAY, PromptSamples, Sequences
 
@@ -66,7 +66,7 @@ def within_kernel(y: Sequences, kernel: Kernel = "prefix") -> float | None:
 
 def u_parts(prompts: Sequence[PromptSamples], kernel: Kernel = "prefix") -> UParts:
     """The U-statistics of each prompt."""
-    return _parts([_sides(prompt, kernel) for prompt in prompts])
+    return _parts([each.sides() for each in _grams(prompts, kernel, None)])
 
 
 def mmd2(parts: UParts) -> float | None:
@@ -87,16 +87,22 @@ def kernel_cosine(parts: UParts) -> float | None:
 
 
 def fidelity(
-    prompts: Sequence[PromptSamples], *, kernel: Kernel = "prefix", resamples: int = RESAMPLES, seed: int = 0
+    prompts: Sequence[PromptSamples],
+    *,
+    kernel: Kernel = "prefix",
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    matches: Sequence[Counts] | None = None,
 ) -> FidelityEstimate:
     """F, its self floor and their gap with 95 % intervals, for which whole prompts are drawn, the same for all three.
 
     The self floor is 100 S between the reference's samples of even and of odd days: of a model with itself, on other
     days, it shows how near 100 an F can be. While all its days are of one parity, it is 100 S between every other of
-    its samples. Prompts without two samples in both halves enter F alone.
+    its samples. Prompts without two samples in both halves enter F alone. `matches` are :func:`pooled_matches` of the
+    prompts by this kernel, where they are known already.
     """
     split: Split = "days" if len({parity for p in prompts for parity in _day_parities(p).tolist()}) > 1 else "repeats"
-    grams = [_GramOfPrompt.of(prompt, kernel) for prompt in prompts]
+    grams = _grams(prompts, kernel, matches)
     parts = _parts([gram.sides() for gram in grams])
     floors = _parts([gram.halves(_half(p, split)) for gram, p in zip(grams, prompts, strict=True)])
     used = _usable(parts)
@@ -141,10 +147,6 @@ class _GramOfPrompt:
     unit: int
     n: int
 
-    @classmethod
-    def of(cls, prompt: PromptSamples, kernel: Kernel) -> _GramOfPrompt:
-        return cls(match_counts(np.concatenate([prompt.x, prompt.y]), kernel), unit(prompt.x, kernel), len(prompt.x))
-
     def sides(self) -> Triple:
         """A, B and C between endpoint and reference."""
         first = np.arange(len(self.counts)) < self.n
@@ -164,8 +166,14 @@ class _GramOfPrompt:
         return within[0], within[1], float(between)
 
 
-def _sides(prompt: PromptSamples, kernel: Kernel) -> Triple:
-    return _GramOfPrompt.of(prompt, kernel).sides()
+def _grams(
+    prompts: Sequence[PromptSamples], kernel: Kernel, matches: Sequence[Counts] | None
+) -> list[_GramOfPrompt]:
+    known = pooled_matches(prompts, kernel) if matches is None else matches
+    return [
+        _GramOfPrompt(counts, unit(prompt.x, kernel), len(prompt.x))
+        for prompt, counts in zip(prompts, known, strict=True)
+    ]
 
 
 def _mean_within(counts: Counts, part: Mask, whole: int) -> float:

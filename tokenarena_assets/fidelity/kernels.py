@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 
-from tokenarena_assets.fidelity.sequences import Sequences, dense_codes
+from tokenarena_assets.fidelity.sequences import PromptSamples, Sequences, dense_codes
 
 Kernel = Literal["prefix", "hamming", "delta"]
 Gram = np.ndarray[Any, np.dtype[np.float64]]
@@ -47,6 +48,11 @@ def match_counts(sequences: Sequences, kernel: Kernel) -> Counts:
         return _equal_positions(sequences)
     prefix = _common_prefixes(sequences)
     return prefix if kernel == "prefix" else (prefix == sequences.shape[1]).astype(np.int32)
+
+
+def pooled_matches(prompts: Sequence[PromptSamples], kernel: Kernel = "prefix") -> list[Counts]:
+    """Of each prompt the matches of all its samples, the endpoint's first: of shape (n + r, n + r)."""
+    return [match_counts(np.concatenate([prompt.x, prompt.y]), kernel) for prompt in prompts]
 
 
 def _between(a: Sequences, b: Sequences, kernel: Kernel) -> Gram:

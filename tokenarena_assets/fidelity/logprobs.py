@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from statistics import fmean, median_low, stdev, variance
 
 import numpy as np
 from numpy.typing import NDArray
 
 Row = Sequence[tuple[str, float]]  # alternatives of one first token: (token, log-probability in nats)
+VALUE = itemgetter(1)
 
 ASSUMED_NATS = 0.25
 ASSUMED_LOG_SD = 0.5  # known within a factor of 1.65 (1 sigma), 2.7 (2 sigma)
@@ -158,7 +160,10 @@ def lt_permutation_p(
     return (1 + at_least) / (1 + permutations)
 
 
-def _clean(row: Row) -> list[tuple[str, float]]:
+def _clean(row: Row) -> Row:
+    values = list(map(VALUE, row))
+    if values and math.isfinite(sum(values)) and min(values) > SENTINEL_NATS:  # as nearly all are
+        return row
     return [(token, logprob) for token, logprob in row if math.isfinite(logprob) and logprob > SENTINEL_NATS]
 
 
@@ -168,9 +173,12 @@ def _cut(rows: Sequence[Row], k: int) -> list[Mapping[str, float]]:
         raise ValueError(f"k must be at least 1, not {k}")
     found: list[Mapping[str, float]] = []
     for row in rows:
-        best: dict[str, float] = {}
-        for token, logprob in sorted(_clean(row), key=lambda pair: -pair[1])[:k]:
-            best[token] = float(np.logaddexp(best[token], logprob)) if token in best else logprob
+        cut = sorted(_clean(row), key=VALUE, reverse=True)[:k]
+        best = dict(cut)
+        if len(best) < len(cut):
+            best.clear()
+            for token, logprob in cut:
+                best[token] = float(np.logaddexp(best[token], logprob)) if token in best else logprob
         if best:
             found.append(best)
     if not found:
@@ -184,7 +192,11 @@ def _matrices(a_rows: Sequence[Row], b_rows: Sequence[Row], k: int) -> tuple[NDA
     tokens = sorted(set().union(*a, *b))
 
     def matrix(rows: list[Mapping[str, float]]) -> NDArray[np.float64]:
-        return np.array([[row.get(token, min(row.values())) for token in tokens] for row in rows])
+        found = np.empty((len(rows), len(tokens)))
+        for place, row in enumerate(rows):
+            least = min(row.values())
+            found[place] = [row.get(token, least) for token in tokens]
+        return found
 
     return matrix(a), matrix(b)
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations
+from math import comb
 from typing import Any
 
 import numpy as np
 
-from tokenarena_assets.fidelity.kernels import Kernel, match_counts, unit
+from tokenarena_assets.fidelity.kernels import Counts, Kernel, pooled_matches, unit
 from tokenarena_assets.fidelity.sequences import Blocks, PromptSamples
 
 PERMUTATIONS = 9_999
@@ -41,7 +43,12 @@ class PermutationTest:
 
 
 def permutation_test(
-    prompts: Sequence[PromptSamples], kernel: Kernel = "prefix", permutations: int = PERMUTATIONS, seed: int = 0
+    prompts: Sequence[PromptSamples],
+    kernel: Kernel = "prefix",
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+    *,
+    matches: Sequence[Counts] | None = None,
 ) -> PermutationTest:
     """T of the prompts that have two samples on both sides, beside what it is when slots change sides.
 
@@ -49,12 +56,24 @@ def permutation_test(
     as many of a prompt's slots as it had, drawn anew for each prompt; one that would leave a side with a single sample
     is drawn again. All arithmetic on matches is of whole numbers and exact.
 
+    Args:
+        prompts: The samples of both sides.
+        kernel: Of two samples.
+        permutations: How many are drawn.
+        seed: Of the draws.
+        matches: :func:`pooled_matches` of the prompts by this kernel, where they are known already.
+
     Raises:
         ValueError: no permutations.
     """
     if permutations < 1:
         raise ValueError(f"{permutations} permutations")
-    slots = [_Slots.of(p, kernel) for p in prompts if min(len(p.x), len(p.y)) >= 2]
+    known = pooled_matches(prompts, kernel) if matches is None else matches
+    slots = [
+        _Slots.of(p, counts, unit(p.x, kernel))
+        for p, counts in zip(prompts, known, strict=True)
+        if min(len(p.x), len(p.y)) >= 2
+    ]
     if not slots:
         return PermutationTest(None, None, None, None)
     rng = np.random.default_rng(seed)
@@ -79,8 +98,7 @@ class _Slots:
     unit: int
 
     @classmethod
-    def of(cls, prompt: PromptSamples, kernel: Kernel) -> _Slots:
-        counts = match_counts(np.concatenate([prompt.x, prompt.y]), kernel)
+    def of(cls, prompt: PromptSamples, counts: Counts, whole: int) -> _Slots:
         of_x, n_of_x = _numbered(prompt.x_blocks)
         of_y, n_of_y = _numbered(prompt.y_blocks)
         slot = np.concatenate([of_x, n_of_x + of_y])
@@ -88,7 +106,7 @@ class _Slots:
         sizes = np.bincount(slot, minlength=n_slots).astype(np.float64)
         cells = slot[:, None] * n_slots + slot
         sums = np.bincount(cells.ravel(), weights=counts.ravel(), minlength=n_slots**2).astype(np.float64)
-        return cls(sums.reshape(n_slots, n_slots), sizes, n_of_x, unit(prompt.x, kernel))
+        return cls(sums.reshape(n_slots, n_slots), sizes, n_of_x, whole)
 
     def measured(self) -> float:
         """T of the prompt as it was."""
@@ -133,11 +151,17 @@ class _Slots:
 def _permuted(slots: _Slots, permutations: int, offset: int, rng: np.random.Generator) -> Array:
     """T of one prompt under each permutation.
 
-    Prompts of as many slots share one set of draws, which takes longer to make than to use: with its slots in a random
-    order of its own, and each permutation taken from another draw than the other prompts', the draws that make up a
-    permutation are as independent as new ones.
+    Where slots can be dealt in fewer ways than permutations are drawn, T is found of each way once. Else prompts of as
+    many slots share one set of draws, which takes longer to make than to use: with its slots in a random order of its
+    own, and each permutation taken from another draw than the other prompts', the draws that make up a permutation are
+    as independent as new ones.
     """
     n_slots, n_of_x = len(slots.sizes), slots.n_of_x
+    if comb(n_slots, n_of_x) <= permutations:
+        ways = _ways(n_slots, n_of_x)
+        ways = ways[~slots.leaves_too_few(ways)]
+        found: Array = slots.statistics(ways)[rng.integers(len(ways), size=permutations)]
+        return found
     order = rng.permutation(n_slots)
     reordered = _Slots(slots.matches[np.ix_(order, order)], slots.sizes[order], n_of_x, slots.unit)
     z = np.unpackbits(_draws(n_slots, n_of_x, permutations), axis=1, count=n_slots)
@@ -145,6 +169,15 @@ def _permuted(slots: _Slots, permutations: int, offset: int, rng: np.random.Gene
         while (again := reordered.leaves_too_few(z)).any():
             z[again] = rng.permuted(z[again], axis=1)
     return np.roll(reordered.statistics(z), offset)
+
+
+@lru_cache(maxsize=256)
+def _ways(n_slots: int, n_of_x: int) -> Indicators:
+    """All ways to give the endpoint `n_of_x` of `n_slots`, as rows of 0 and 1."""
+    given = np.array(list(combinations(range(n_slots), n_of_x)), dtype=np.intp)
+    rows = np.zeros((len(given), n_slots), dtype=np.uint8)
+    np.put_along_axis(rows, given, 1, axis=1)
+    return rows
 
 
 @lru_cache(maxsize=256)

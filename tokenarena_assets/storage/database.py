@@ -72,7 +72,8 @@ def fill(
                 found = filling.table(spec, (known or {}).get(spec.name, {}))
             if found:
                 held[spec.name] = found
-        _add_queries(connection, held.keys(), rehearsal=rehearsal)
+        if filling.made_anew or held.keys() != (known or {}).keys():
+            _add_queries(connection, held.keys(), rehearsal=rehearsal)
         connection.execute("use memory")
         connection.execute("detach published")  # checkpoints
     finally:
@@ -91,6 +92,8 @@ class _Filling:
         self.rehearsal = rehearsal
         self.relative_to = relative_to
         self.reading: list[str] = []  # the files that were asked for last: one of them, where reading fails
+        self.made_anew = False  # any table or view
+        self._columns = self._there()
 
     def table(self, spec: TableSpec, known: Mapping[str, tuple[str, int]]) -> dict[str, tuple[str, int]]:
         """Bring one table up to date that holds `known`; what it holds then, nothing where the lake has no day."""
@@ -117,11 +120,19 @@ class _Filling:
             return False
         if not changed:
             return True
-        self.connection.execute(f"create or replace temp view changed as {self._rows(spec, self._scan(spec, changed))}")
-        query = "select column_name, data_type from duckdb_columns() where table_name = {} order by column_index"
-        there, here = (self.connection.execute(query.format(literal(n))).fetchall() for n in (spec.name, "changed"))
-        self.connection.execute("drop view changed")
-        return there == here
+        told = self.connection.execute(f"describe {self._rows(spec, self._scan(spec, changed))}").fetchall()
+        return self._columns.get(spec.name) == [(name, kind) for name, kind, *_ in told]
+
+    def _there(self) -> dict[str, list[tuple[str, str]]]:
+        """Names and types of the columns of all tables, as they were before any was touched."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        query = (
+            "select table_name, column_name, data_type from duckdb_columns() where database_name = 'published' "
+            "order by table_name, column_index"
+        )
+        for table, column, kind in self.connection.execute(query).fetchall():
+            found.setdefault(table, []).append((column, kind))
+        return found
 
     def _scan(self, spec: TableSpec, days: Sequence[date]) -> str:
         self.reading[:] = self.lake.files(spec.name, days)
@@ -133,6 +144,7 @@ class _Filling:
 
     def _create(self, spec: TableSpec, days: Sequence[date]) -> None:
         """Rows lie as in the partitions, day after day."""
+        self.made_anew = True
         name, columns, kind = spec.name, spec.columns, _kind(spec)
         if REHEARSAL not in spec.column_names:
             columns = (*columns, Column(REHEARSAL, REHEARSAL_COMMENT))

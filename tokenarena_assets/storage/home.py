@@ -121,8 +121,11 @@ class Home:
         found = [path for folder in (self.root, self.dagster) if folder.is_dir() for path in folder.iterdir()]
         for part in parts:
             for folder, folders, names in os.walk(self.root / part):
-                found += [Path(folder, name) for name in (*folders, *names)]
-                folders[:] = [name for name in folders if not TEMPORARY.match(name)]
+                # By name first: a year's partitions are tens of thousands of files, and none of them is temporary.
+                temporary = [name for name in (*folders, *names) if TEMPORARY.match(name)]
+                if temporary:
+                    found += [Path(folder, name) for name in temporary]
+                    folders[:] = [name for name in folders if name not in temporary]
         return sorted(path for path in found if is_leftover(path))
 
     def raw_day(self, day: date) -> Path:
