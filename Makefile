@@ -24,7 +24,7 @@ GENERATORS = $(INSTALL) --no-deps --require-hashes -r requirements-generators.lo
 # Not the module that others use, nor what runs for half an hour: soak.py and crash.py by themselves.
 BENCHES := $(filter-out benchmarks/synthetic.py benchmarks/soak.py benchmarks/crash.py,$(wildcard benchmarks/*.py))
 
-.PHONY: menu setup generators cluster cluster-test demo ui test lint bench fuzz audit secrets lock clean train
+.PHONY: menu setup generators cluster cluster-test test-extra demo ui test lint bench fuzz audit secrets lock clean train
 menu:  ## print this menu
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -50,6 +50,10 @@ test: $(VENV)/.dev-stamp  ## run the tests
 cluster-test:  ## a day over two hosts with a network between them, and faults (FAULTS=no: the day alone)
 	@$(MAKE) --no-print-directory cluster
 	@.venv-cluster/bin/python -m tokenarena_assets_tests.cluster $(if $(filter no,$(FAULTS)),--no-faults)
+
+test-extra:  ## run the tests that need .venv-cluster: tables on DuckLake, Celery
+	@$(MAKE) --no-print-directory cluster
+	@.venv-cluster/bin/pytest -n 2 --dist loadfile $(addprefix tokenarena_assets_tests/,storage/test_ducklake.py cluster)
 
 lint: $(VENV)/.dev-stamp  ## ruff, mypy and sqlfluff
 	@$(BIN)/ruff check .

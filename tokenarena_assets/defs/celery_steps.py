@@ -3,7 +3,8 @@
 dagster-celery waits for a result until it comes; a worker that was killed, or a broker that forgot its queue, would
 hang the run. Here each wait asks the workers every few seconds what they have. A step that none of them has for
 `PATIENCE_S` is submitted once more, and fails the run after `TRIES`. That is safe because a step is: partitions are
-replaced whole, and a round is run once for a run.
+replaced whole, a round is run once for a run, and a worker that comes back late with a step that was given to another
+does not write it: the run names the tries that were given up, and each is looked up before a partition is put in place.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
-from celery import Celery
+from celery import Celery, current_task
 from celery.result import AsyncResult
 from dagster._core.execution.retries import RetryMode
+from dagster._grpc.types import ExecuteStepArgs
+from dagster._serdes import unpack_value
 from dagster_celery.core_execution_loop import core_celery_execution_loop
 from dagster_celery.executor import CELERY_CONFIG, CeleryExecutor, _submit_task
 from dagster_celery.make_app import make_app
@@ -29,12 +32,14 @@ from kombu import Queue
 from tokenarena_assets.cluster.services import celery_config
 from tokenarena_assets.defs.progress import progress_of
 from tokenarena_assets.errors import TokenArenaError
+from tokenarena_assets.storage.fence import ask_before_writing
 
 STEPS_QUEUE = "dagster"
 PATIENCE_S = 30.0  # of a worker that says nothing: a restart of Redis and a short cut of the network are shorter
 LOOK_EVERY_S = 3.0
 ANSWER_WITHIN_S = 2.0
 TRIES = 3
+GIVEN_UP = "tokenarena/given-up/"  # and the step: a tag of the run that names the tasks which no longer count
 # A broker that restarts: a submission or a look waits that long for it.
 TRANSPORT = {"max_retries": 20, "interval_start": 0, "interval_step": 0.2, "interval_max": 2.0}
 SETTINGS = {
@@ -54,11 +59,30 @@ def work(name: str, queues: Sequence[str], steps: int) -> None:
     """Take steps from `queues`, at most `steps` at once, until a signal ends it."""
     app = make_app(CeleryExecutor.for_cli(**settings()).app_args())
     create_task(app)
+    ask_before_writing(_why_it_counts_no_more)  # processes of the pool are forked from this one
     app.conf.task_queues = [*app.conf.task_queues, *(Queue(queue) for queue in queues if queue != STEPS_QUEUE)]
     app.worker_main(
         ["worker", f"--hostname={name}", f"--queues={','.join(queues)}", f"--concurrency={steps}",
          "--prefetch-multiplier=1", "--loglevel=INFO", "--without-gossip", "--without-mingle"]
     )  # fmt: skip
+
+
+def _why_it_counts_no_more() -> str | None:
+    request = current_task.request
+    args = unpack_value(request.kwargs["execute_step_args_packed"], as_type=ExecuteStepArgs)
+    (step,) = args.step_keys_to_execute or ()
+    assert args.instance_ref is not None  # dagster-celery sends it with each step
+    with dg.DagsterInstance.from_ref(args.instance_ref) as instance:
+        return outdated(instance.get_run_by_id(args.run_id), step, request.id)
+
+
+def outdated(run: dg.DagsterRun | None, step: str, task: str) -> str | None:
+    """Why what a task has made of a step must not be written any more; None: it counts."""
+    if run is None or run.is_finished:
+        return "its run is over"
+    if task in run.tags.get(f"{GIVEN_UP}{step}", "").split():
+        return "the step was given to another worker meanwhile"
+    return None
 
 
 # dagster-celery makes its one task anew for each submission, and Celery warns of it each time.
@@ -100,8 +124,15 @@ class _WatchedCelery(CeleryExecutor):  # type: ignore[misc]
         """Run a plan, each step watched."""
         with WorkerWatch(make_app(self.app_args())) as watch:
 
-            def submit(app: Celery, *args: Any) -> Watched:
-                return Watched(args[2], lambda: _submit_task(app, *args), lambda: watch.latest)
+            def submit(app: Celery, context: Any, step: Any, queue: str, *args: Any) -> Watched:
+                return Watched(
+                    queue,
+                    lambda: _submit_task(app, context, step, queue, *args),
+                    lambda: watch.latest,
+                    lambda tasks: context.instance.add_run_tags(
+                        context.run_id, {f"{GIVEN_UP}{step.key}": " ".join(tasks)}
+                    ),
+                )
 
             show = progress_of(plan_context.dagster_run.run_config)
             for event in core_celery_execution_loop(plan_context, execution_plan, step_execution_fn=submit):
@@ -169,14 +200,18 @@ class Watched:
         queue: str,
         submit: Callable[[], AsyncResult],
         seen: Callable[[], Seen],
+        give_up: Callable[[Sequence[str]], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Submit the step; a broker that is restarting is waited for.
 
+        `give_up` is told the tasks that no longer count, all so far, before the step is given to another worker.
+
         Raises:
             Exception: the broker's own, after `PATIENCE_S`.
         """
-        self._queue, self._submit, self._seen, self._clock = queue, submit, seen, clock
+        self._queue, self._submit, self._seen, self._give_up, self._clock = queue, submit, seen, give_up, clock
+        self._given_up: list[str] = []
         self._result = _patiently(submit)
         self._tries = 1
         self._last_seen = clock()
@@ -209,7 +244,10 @@ class Watched:
             return
         self._tries += 1
         self._last_seen = self._clock()
-        with suppress(Exception):  # the broker is away: the next turn tries again
+        with suppress(Exception):  # the broker is away, or the storage of runs: the next turn tries again
+            if self._result.id not in self._given_up:
+                self._given_up.append(self._result.id)
+            self._give_up(self._given_up)
             self._result.revoke()
             self._result = self._submit()
 

@@ -166,9 +166,7 @@ class _GramOfPrompt:
         return within[0], within[1], float(between)
 
 
-def _grams(
-    prompts: Sequence[PromptSamples], kernel: Kernel, matches: Sequence[Counts] | None
-) -> list[_GramOfPrompt]:
+def _grams(prompts: Sequence[PromptSamples], kernel: Kernel, matches: Sequence[Counts] | None) -> list[_GramOfPrompt]:
     known = pooled_matches(prompts, kernel) if matches is None else matches
     return [
         _GramOfPrompt(counts, unit(prompt.x, kernel), len(prompt.x))

@@ -27,6 +27,7 @@ from typing import Any, TypeVar
 import duckdb
 
 from tokenarena_assets.errors import MissingTableError
+from tokenarena_assets.storage.fence import require_current
 from tokenarena_assets.storage.lake import LAKE_VARIABLE, MEMORY_LIMIT, Days, Lake
 from tokenarena_assets.storage.lake_place import DATA_VARIABLE, OFFLINE, LakeError, Place, load_extension, place_of
 from tokenarena_assets.storage.literals import literal
@@ -190,6 +191,7 @@ class DuckLake(Lake):
         Raises:
             LakeError: the file is not of the day, the data place cannot be written, the catalog cannot be reached, or
                 others get in the way for too long.
+            OutdatedWriteError: the step no longer counts (:mod:`tokenarena_assets.storage.fence`).
         """
         if self._snapshot is not None:
             raise LakeError("an earlier snapshot cannot be written", mend="write the tables as they are now")
@@ -197,6 +199,7 @@ class DuckLake(Lake):
         with tempfile.TemporaryDirectory(dir=self._spill, prefix="partition-") as folder:
             temporary = Path(folder) / "part.parquet"
             yield temporary
+            require_current(table, day)
             self._replace(_Write.of(table, day, temporary), temporary)
 
     def as_of(self, version: int) -> DuckLake:
@@ -370,6 +373,7 @@ class DuckLake(Lake):
                 f"call ducklake_set_commit_message('lake', 'tokenarena', {literal(said)}, "
                 f"extra_info => {literal(write.name)})"
             )
+            require_current(write.table, write.day)  # others may have been waited for
             execute("commit")
         except BaseException:
             with suppress(duckdb.Error):  # a commit that failed has ended it already

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import dagster as dg
 import pytest
 
 pytest.importorskip("dagster_celery", reason="of the extra `cluster`")
 
-from tokenarena_assets.defs.celery_steps import LOOK_EVERY_S, PATIENCE_S, TRIES, LostStepError, Seen, Watched, Worker
+from tokenarena_assets.defs.celery_steps import (
+    GIVEN_UP,
+    LOOK_EVERY_S,
+    PATIENCE_S,
+    TRIES,
+    LostStepError,
+    Seen,
+    Watched,
+    Worker,
+    outdated,
+)
 
 
 class Result:
@@ -32,7 +44,13 @@ class Stage:
 
     def __init__(self) -> None:
         self.now, self.workers, self.results = 100.0, (), []
-        self.watched = Watched("region-us", self._submit, lambda: Seen(self.now, self.workers), lambda: self.now)
+        self.given_up: list[tuple[int, list[str]]] = []  # after how many submissions, and what
+        self.watched = Watched(
+            "region-us", self._submit, lambda: Seen(self.now, self.workers), self._give_up, lambda: self.now
+        )
+
+    def _give_up(self, tasks: Sequence[str]) -> None:
+        self.given_up.append((len(self.results), list(tasks)))
 
     def _submit(self) -> Any:
         self.results.append(Result(len(self.results)))
@@ -79,6 +97,41 @@ def test_one_whose_worker_is_gone_is_given_to_another() -> None:
     stage.workers = (has("task-1"),)
     assert not stage.after(10 * PATIENCE_S)
     assert len(stage.results) == 2
+
+
+def test_what_was_given_up_is_named_before_the_step_is_given_to_another() -> None:
+    stage = Stage()
+    assert stage.after(TRIES * PATIENCE_S + 4 * LOOK_EVERY_S)
+    assert stage.given_up == [(1, ["task-0"]), (2, ["task-0", "task-1"])]
+
+
+def test_a_step_is_not_given_to_another_before_it_can_be_said_that_the_first_no_longer_counts() -> None:
+    stage = Stage()
+
+    def away(tasks: Sequence[str]) -> None:
+        raise ConnectionError("PostgreSQL is away")
+
+    stage.watched._give_up = away
+    assert stage.after(TRIES * PATIENCE_S + 4 * LOOK_EVERY_S)
+    assert len(stage.results) == 1
+
+
+def test_what_a_task_makes_counts_until_it_is_given_up_or_its_run_is_over() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = instance.create_run_for_job(dg.GraphDefinition("job").to_job(), status=dg.DagsterRunStatus.STARTED)
+
+        def why(step: str = "ranks", task: str = "task-0") -> str | None:
+            return outdated(instance.get_run_by_id(run.run_id), step, task)
+
+        assert why() is None
+        instance.add_run_tags(run.run_id, {f"{GIVEN_UP}ranks": "task-0 task-1"})
+        assert "another worker" in (why() or "")
+        assert "another worker" in (why(task="task-1") or "")
+        assert why(task="task-2") is None
+        assert why(step="scorecard") is None
+        instance.report_run_failed(run)
+        assert why(task="task-2") == "its run is over"
+    assert outdated(None, "ranks", "task-0") == "its run is over"
 
 
 def test_a_worker_that_is_silent_for_less_is_not_given_up() -> None:

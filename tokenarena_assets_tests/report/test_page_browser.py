@@ -287,6 +287,7 @@ def test_history_follows_the_endpoint(page: Opened) -> None:
     page.tab.get_by_role("button", name="Show its history").click()
     assert page.tab.locator("#history-endpoint option:checked").inner_text() == page.names()[1]
     page.tab.locator("#history-grid summary").first.click()
+    page.tab.wait_for_selector("#history-grid .data tbody th")  # it is drawn when it is opened
     days = page.tab.locator("#history-grid .data").first.locator("tbody th").all_inner_texts()
     assert days == ["2026-11-21", "2026-11-22", "2026-11-23"]
     page.charts()

@@ -28,6 +28,7 @@ from tokenarena_assets.endpoints import embedded_catalog_path
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage import ducklake, lake_place
 from tokenarena_assets.storage.ducklake import DuckLake
+from tokenarena_assets.storage.fence import OutdatedWriteError, asking_before_writing
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake, ParquetLake, lake_of, versioned_lake_of
 from tokenarena_assets.storage.lake_place import LakeError
@@ -125,6 +126,33 @@ class TestBothStores:
             assert lake.read("t", DAY)["n"].to_list() == list(values)
         assert lake.read("t", NEXT)["n"].to_list() == [9]
         assert lake.read("other", DAY)["n"].to_list() == [7]
+
+    def test_a_writer_that_no_longer_counts_leaves_what_is_there(self, lake: Lake, tmp_path: Path) -> None:
+        lake.write("t", DAY, numbers(1))
+        version = lake.version("t", DAY)
+        with (
+            asking_before_writing(lambda: "the step was given to another worker"),
+            pytest.raises(OutdatedWriteError, match=rf"table t of {DAY} is not written: the step was given"),
+        ):
+            lake.write("t", DAY, numbers(2))
+        assert lake.version("t", DAY) == version
+        assert not list(tmp_path.rglob("*.tmp"))
+        with asking_before_writing(lambda: None):
+            lake.write("t", DAY, numbers(3))
+        assert lake.read("t", DAY)["n"].to_list() == [3]
+
+    def test_it_is_asked_when_the_rows_are_there(self, lake: Lake) -> None:
+        given_up: list[str] = []
+
+        def late() -> None:
+            with lake.replacing("t", DAY) as path:
+                numbers(2).write_parquet(path)
+                given_up.append("given up meanwhile")
+
+        why_not = asking_before_writing(lambda: given_up[0] if given_up else None)
+        with why_not, pytest.raises(OutdatedWriteError, match="meanwhile"):
+            late()
+        assert not lake.has("t", DAY)
 
     def test_rows_keep_their_order(self, lake: Lake) -> None:
         values = [(each * 7919) % 300_007 for each in range(300_000)]  # more than a row group
@@ -267,6 +295,17 @@ class TestWriters:
         ]
         assert shared.read("t", DAY)["n"].to_list() == [8]
         assert shared.read("t", NEXT)["n"].to_list() == [2, 3]
+
+    def test_one_that_is_given_up_while_it_waited_for_others_commits_nothing(self, shared: DuckLake) -> None:
+        shared.write("t", DAY, numbers(1))
+        before = shared.snapshots()[-1].version
+        answers = iter([None, "given up meanwhile"])  # when the rows are made, and when they are to be committed
+        with asking_before_writing(lambda: next(answers)), pytest.raises(OutdatedWriteError, match="meanwhile"):
+            shared.write("t", DAY, numbers(2))
+        assert shared.snapshots()[-1].version == before
+        assert shared.read("t", DAY)["n"].to_list() == [1]
+        shared.write("t", DAY, numbers(3))
+        assert shared.read("t", DAY)["n"].to_list() == [3]
 
     def test_another_error_is_not_tried_again(self, shared: DuckLake, monkeypatch: pytest.MonkeyPatch) -> None:
         calls = []

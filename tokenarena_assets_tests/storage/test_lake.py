@@ -121,6 +121,24 @@ def test_the_day_is_the_column_of_the_file_not_of_its_path(lake: ParquetLake) ->
     assert found == [(NEXT,)]
 
 
+def test_of_a_pattern_the_files_of_other_days_stay_closed(lake: ParquetLake) -> None:
+    lake.write("t", DAY, numbers(1))
+    lake.write("t", NEXT, numbers(2, day=NEXT))
+    with lake.connect() as connection:
+        asked = f"from {parquet_scan(lake.lasting('t'))} where day = date '{DAY}'"
+        read = connection.execute(f"explain analyze {asked}").fetchall()
+        assert "Total Files Read: 1" in " ".join(read[0][1].split())
+        assert connection.execute(f"select day, n {asked}").fetchall() == [(DAY, 1)]
+
+
+def test_a_pattern_in_a_folder_with_an_equals_sign_has_no_column_of_it(tmp_path: Path) -> None:
+    lake = ParquetLake(tmp_path / "env=prod" / "lake")
+    lake.write("t", DAY, numbers(1))
+    with lake.connect() as connection:
+        told = connection.execute(f"describe from {parquet_scan(lake.lasting('t'))}").fetchall()
+    assert [(name, kind) for name, kind, *_ in told] == [("day", "DATE"), ("n", "BIGINT")]
+
+
 SPEC = TableSpec(
     "t", "A table.", "one row", "x", ("n",), (Column("day", "the day", pl.Date()), Column("n", "a number", pl.Int64()))
 )
