@@ -69,15 +69,16 @@ def _common_prefixes(sequences: Sequences) -> Counts:
     order = np.argsort(rows, kind="stable")
     ordered = sequences[order]
     differs = ordered[1:] != ordered[:-1]
-    neighbours = np.where(differs.any(axis=1), differs.argmax(axis=1), length).astype(np.int32)
+    narrow = np.int16 if length < 1 << 15 else np.int32
+    neighbours = np.where(differs.any(axis=1), differs.argmax(axis=1), length).astype(narrow)
     # Row i, column j > i: the minimum of the neighbours i to j - 1; `length` elsewhere changes no minimum.
-    upper = np.full((n, n), length, dtype=np.int32)
-    later = np.triu(np.ones((n, n - 1), dtype=bool))
-    np.copyto(upper[:, 1:], neighbours, where=later)
-    np.minimum.accumulate(upper, axis=1, out=upper)
-    found = np.empty((n, n), dtype=np.int32)
-    found[np.ix_(order, order)] = np.where(np.tri(n, dtype=bool), upper.T, upper)
-    return found
+    shared = np.full((n, n), length, dtype=narrow)
+    np.copyto(shared[:, 1:], neighbours, where=np.triu(np.ones((n, n - 1), dtype=bool)))
+    np.minimum.accumulate(shared, axis=1, out=shared)
+    np.minimum(shared, shared.T, out=shared)
+    place = np.empty(n, dtype=np.intp)
+    place[order] = np.arange(n)
+    return shared[place][:, place].astype(np.int32)
 
 
 def _equal_positions(sequences: Sequences) -> Counts:
