@@ -1,8 +1,8 @@
 """One command of the coordinator in a process of its own: `python -m ...coordinator WHAT JSON`.
 
 `run`: materialize a day, or some of its tables; `region`: a round from one region; `single`: the same raw rounds on one
-machine in an empty home, all tables compared cell by cell; `raw`: what the raw rounds of a day hold. Prints a line of
-JSON last.
+machine in an empty home, all tables compared cell by cell; `raw`: what the raw rounds of a day hold; `table`: its rows;
+`versions`: those of some tables. Prints a line of JSON last.
 """
 
 from __future__ import annotations
@@ -89,7 +89,13 @@ def table(asked: dict[str, Any]) -> dict[str, Any]:
     return {"rows": json.loads(rows.write_json())}
 
 
+def versions(asked: dict[str, Any]) -> dict[str, Any]:
+    """The version of the day's partition of each of the tables."""
+    lake, day = lake_of(Home.from_environment()), date.fromisoformat(asked["day"])
+    return {"versions": {name: lake.version(name, day) for name in asked["tables"]}}
+
+
 if __name__ == "__main__":
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    what = {"run": run, "single": single, "raw": raw, "table": table}[sys.argv[1]]
+    what = {"run": run, "single": single, "raw": raw, "table": table, "versions": versions}[sys.argv[1]]
     print(json.dumps(what(json.loads(sys.argv[2]))))

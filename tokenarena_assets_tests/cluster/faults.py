@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 from tokenarena_assets_tests.cluster.arena import BIN, BRIEF_ROUND, SECOND, Arena
-from tokenarena_assets_tests.cluster.hosts import sh, wait_until
+from tokenarena_assets_tests.cluster.hosts import Host, sh, wait_until
 
 # libfaketime 0.9.10 refuses Python's sleep (clock_nanosleep to a moment) where the monotonic clock is left true.
 SLEEP = "import select, time\ntime.sleep = lambda seconds: select.select([], [], [], seconds)\n"
@@ -26,6 +27,30 @@ def worker_killed(arena: Arena) -> str:
     arena.start_worker(arena.eu)
     told = _converges(arena, found, assets=CHAIN)
     return f"the run {_came(found)}; {told}"
+
+
+def worker_late(arena: Arena) -> str:
+    """A worker that stands still (SIGSTOP) in a step and goes on when the other host has done it: it writes nothing."""
+    before = {host.name: _received(arena, host) for host in arena.hosts}
+    run = arena.begin("run", assets=CHAIN)
+    late: list[Host] = []
+
+    def one_has_begun() -> bool:  # a step: far from its end, which is some hundred round trips away
+        late.extend(host for host in arena.hosts if _received(arena, host) > before[host.name])
+        return bool(late)
+
+    wait_until("a step on a host", one_has_begun, 180, 0.02)
+    late[0].signal(signal.SIGSTOP)
+    try:
+        found = arena.ended(run)
+        versions = arena.do("versions", tables=CHAIN)["versions"]
+    finally:
+        late[0].signal(signal.SIGCONT)
+    assert found["succeeded"], found["log"][-3000:]
+    wait_until("its word that it comes too late", lambda: "is not written: " in arena.log(late[0]).read_text(), 180)
+    assert arena.do("versions", tables=CHAIN)["versions"] == versions, "a table was written late"
+    said = next(line.strip() for line in arena.log(late[0]).read_text().splitlines() if "is not written: " in line)
+    return f"the run completed meanwhile; then {late[0].name} said: {said[-160:]}\n{_converges(arena, found)}"
 
 
 def postgres_restarted(arena: Arena) -> str:
@@ -156,6 +181,7 @@ def day_converges(arena: Arena) -> str:
 
 FAULTS = (
     worker_killed,
+    worker_late,
     postgres_restarted,
     redis_restarted,
     host_cut_off,
@@ -164,6 +190,11 @@ FAULTS = (
     clock_skew,
     day_converges,
 )
+
+
+def _received(arena: Arena, host: Host) -> int:
+    """How many steps a worker has been given so far."""
+    return arena.log(host).read_text().count(" received\n")
 
 
 def _came(found: dict[str, Any]) -> str:

@@ -94,14 +94,18 @@ class Host:
         self.processes.append(process)
         return process
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to all that runs on the host."""
+        for pid in sh("ip", "netns", "pids", self.namespace, check=False).stdout.split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), number)
+
     def kill(self) -> None:
         """End all that runs on the host at once, as a power cut would."""
         for process in self.processes:
             kill_group(process)
         self.processes.clear()
-        for pid in sh("ip", "netns", "pids", self.namespace, check=False).stdout.split():
-            with suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
+        self.signal(signal.SIGKILL)
 
     def down(self) -> None:
         """Remove it and all that runs on it."""
