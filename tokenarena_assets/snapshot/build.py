@@ -247,8 +247,9 @@ def _refuse_leaks(home: Home, folder: Path) -> None:
 
 
 def _secrets(home: Home) -> Iterator[tuple[str, str]]:
-    yield str(home.root), "the path of the home"
-    yield str(Path.cwd()), "the path of the current folder"
+    for path, what in ((home.root, "the path of the home"), (Path.cwd(), "the path of the current folder")):
+        if len(path.parts) > 2:  # `/tmp`, `/data` and the like stand in many a text, and tell nothing of anybody
+            yield str(path), what
     own = str(Path.home())
     if len(own) > MIN_SECRET_CHARS:
         yield own, "the path of your home folder"
@@ -261,6 +262,8 @@ def _secrets(home: Home) -> Iterator[tuple[str, str]]:
 
 
 def _found(path: Path, needles: dict[bytes, str]) -> Iterator[str]:
+    if not needles:
+        return
     longest = max(map(len, needles))
     before = b""
     try:

@@ -15,8 +15,9 @@ from tokenarena_assets.errors import MissingTableError
 from tokenarena_assets.explain.cell import Explainer
 from tokenarena_assets.recompute.evidence import Evidence
 from tokenarena_assets.recompute.rerun import recompute
-from tokenarena_assets.snapshot.build import build
+from tokenarena_assets.snapshot.build import _refuse_leaks, build
 from tokenarena_assets.snapshot.manifest import MANIFEST, SnapshotError, evidence_of, read_manifest, verify
+from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.rawlog import read_lines, rounds_of
 from tokenarena_assets_tests.evidence import Materialized
 
@@ -80,6 +81,18 @@ def test_a_planted_key_stops_it(materialized: Materialized, tmp_path: Path, monk
         build(home, materialized.days[:1], tmp_path / "out", quiet)
     assert "sk-planted-4711" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("folder", ["/", "/tmp"])
+def test_a_folder_that_tells_nothing_of_anybody_is_no_secret(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container's home is `/arena`, which stands in `northwind/arena-tiny-1m` too."""
+    (tmp_path / "page.md").write_text(f"`/tmp` of the sandbox, northwind/arena-tiny-1m, {tmp_path}")
+    monkeypatch.chdir(folder)
+    _refuse_leaks(Home(Path("/arena")), tmp_path)
+    with pytest.raises(SnapshotError, match="holds the path of the home"):
+        _refuse_leaks(Home(tmp_path), tmp_path)
 
 
 def test_paths_of_own_files_are_left_out_of_manifests(materialized: Materialized, tmp_path: Path) -> None:
