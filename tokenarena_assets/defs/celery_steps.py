@@ -72,8 +72,14 @@ def _why_it_counts_no_more() -> str | None:
     args = unpack_value(request.kwargs["execute_step_args_packed"], as_type=ExecuteStepArgs)
     (step,) = args.step_keys_to_execute or ()
     assert args.instance_ref is not None  # dagster-celery sends it with each step
-    with dg.DagsterInstance.from_ref(args.instance_ref) as instance:
-        return outdated(instance.get_run_by_id(args.run_id), step, request.id)
+    instance = _instances.get(repr(args.instance_ref))
+    if instance is None:
+        instance = _instances[repr(args.instance_ref)] = dg.DagsterInstance.from_ref(args.instance_ref)
+    return outdated(instance.get_run_by_id(args.run_id), step, request.id)
+
+
+# For the life of a worker's process, of which a new one takes many round trips to PostgreSQL; there is but one.
+_instances: dict[str, dg.DagsterInstance] = {}
 
 
 def outdated(run: dg.DagsterRun | None, step: str, task: str) -> str | None:

@@ -199,7 +199,6 @@ class DuckLake(Lake):
         with tempfile.TemporaryDirectory(dir=self._spill, prefix="partition-") as folder:
             temporary = Path(folder) / "part.parquet"
             yield temporary
-            require_current(table, day)
             self._replace(_Write.of(table, day, temporary), temporary)
 
     def as_of(self, version: int) -> DuckLake:
@@ -373,7 +372,7 @@ class DuckLake(Lake):
                 f"call ducklake_set_commit_message('lake', 'tokenarena', {literal(said)}, "
                 f"extra_info => {literal(write.name)})"
             )
-            require_current(write.table, write.day)  # others may have been waited for
+            require_current(write.table, write.day)  # here, since others may have been waited for
             execute("commit")
         except BaseException:
             with suppress(duckdb.Error):  # a commit that failed has ended it already

@@ -28,7 +28,7 @@ from tokenarena_assets.endpoints import embedded_catalog_path
 from tokenarena_assets.errors import MissingTableError, TokenArenaError
 from tokenarena_assets.storage import ducklake, lake_place
 from tokenarena_assets.storage.ducklake import DuckLake
-from tokenarena_assets.storage.fence import OutdatedWriteError, asking_before_writing
+from tokenarena_assets.storage.fence import OutdatedWriteError, ask_before_writing, asking_before_writing
 from tokenarena_assets.storage.home import Home
 from tokenarena_assets.storage.lake import Lake, ParquetLake, lake_of, versioned_lake_of
 from tokenarena_assets.storage.lake_place import LakeError
@@ -296,16 +296,28 @@ class TestWriters:
         assert shared.read("t", DAY)["n"].to_list() == [8]
         assert shared.read("t", NEXT)["n"].to_list() == [2, 3]
 
-    def test_one_that_is_given_up_while_it_waited_for_others_commits_nothing(self, shared: DuckLake) -> None:
+    def test_one_that_is_given_up_while_it_waits_for_others_commits_nothing(
+        self, shared: DuckLake, catalog: str, data: Path, tmp_path: Path
+    ) -> None:
         shared.write("t", DAY, numbers(1))
-        before = shared.snapshots()[-1].version
-        answers = iter([None, "given up meanwhile"])  # when the rows are made, and when they are to be committed
-        with asking_before_writing(lambda: next(answers)), pytest.raises(OutdatedWriteError, match="meanwhile"):
-            shared.write("t", DAY, numbers(2))
-        assert shared.snapshots()[-1].version == before
-        assert shared.read("t", DAY)["n"].to_list() == [1]
-        shared.write("t", DAY, numbers(3))
-        assert shared.read("t", DAY)["n"].to_list() == [3]
+        other = DuckLake(catalog, str(data), tmp_path / "other")
+        asked: list[int] = []
+
+        def why_not() -> str | None:
+            asked.append(len(asked))
+            if len(asked) == 1:  # between our rows and our commit another writes the day, and we are given up
+                ask_before_writing(None)
+                other.write("t", DAY, numbers(2))
+                ask_before_writing(why_not)
+                return None
+            return "given up meanwhile"
+
+        with asking_before_writing(why_not), pytest.raises(OutdatedWriteError, match="meanwhile"):
+            shared.write("t", DAY, numbers(3))
+        assert len(asked) == 2
+        assert shared.read("t", DAY)["n"].to_list() == [2]
+        shared.write("t", DAY, numbers(4))
+        assert shared.read("t", DAY)["n"].to_list() == [4]
 
     def test_another_error_is_not_tried_again(self, shared: DuckLake, monkeypatch: pytest.MonkeyPatch) -> None:
         calls = []
